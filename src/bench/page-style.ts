@@ -13,16 +13,17 @@ p{margin:.25rem 0;color:var(--soft)}
 gap:.5rem;margin:1rem 0;padding:0}
 .figures div{border:1px solid var(--line);border-radius:.5rem;padding:.5rem .75rem}
 dt{color:var(--soft);font-size:.85rem}dd{margin:0;font-size:1.2rem;font-variant-numeric:tabular-nums}
-figure{margin:0;display:grid;grid-template-columns:auto 1fr;gap:.25rem .5rem}
+figure{margin:0;display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.25rem .5rem}
+figure>*{grid-column:2}figure>.y{grid-column:1}.x,.y{white-space:nowrap}
 .y{display:flex;flex-direction:column;justify-content:space-between;text-align:right}
-.x{grid-column:2;display:flex;justify-content:space-between}
+.x{display:flex;justify-content:space-between}
 .x,.y,.key{color:var(--soft);font-size:.8rem;font-variant-numeric:tabular-nums}
 svg{width:100%;height:14rem;border:solid var(--line);border-width:0 0 1px 1px}
 path{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}rect{fill:var(--bar)}
 .p50{stroke:var(--p50);color:var(--p50)}.p95{stroke:var(--p95);color:var(--p95)}
 .p99{stroke:var(--p99);color:var(--p99)}.sent{stroke:var(--soft);color:var(--soft)}
 .received{stroke:var(--bar);color:var(--bar)}
-.key{grid-column:2;display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:0;margin:0;list-style:none}
+.key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:0;margin:0;list-style:none}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .5rem .25rem 0;
 border-bottom:1px solid var(--line);vertical-align:top;font-weight:normal}
 th{overflow-wrap:normal}.others{overflow-wrap:anywhere}.own{white-space:nowrap}

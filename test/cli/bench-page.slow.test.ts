@@ -13,6 +13,13 @@ beforeEach(needsChromium);
 const forging = `document.title='forged'`;
 const hostile = `x"><script>${forging}</script><img src=x onerror="${forging}">\u202e`;
 
+/** How many lines the label takes that takes the most. */
+const mostLines = `Math.max(...[...document.querySelectorAll(".x span, .y span")].map((label) => {
+  const range = document.createRange();
+  range.selectNodeContents(label);
+  return new Set([...range.getClientRects()].map(({ top }) => top)).size;
+}))`;
+
 /** A report of a hostile server, as a file. */
 async function reportFile(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "bench-page-"));
@@ -46,6 +53,11 @@ test("F-16 S51 the report in a browser: nothing is loaded or run, all widths fit
       expect(await page.title()).toContain("bench of ws://127.0.0.1:4566/x");
       expect(await page.locator("script, img").count()).toBe(0);
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+      for (const figure of await page.locator("figure").all()) {
+        const [whole, plot] = [await figure.boundingBox(), await figure.locator("svg").boundingBox()];
+        expect(plot?.width).toBeGreaterThan(0.75 * (whole?.width ?? Infinity));
+      }
+      expect(await page.evaluate(mostLines)).toBe(1);
       expect(await page.evaluate("getComputedStyle(document.body).backgroundColor")).toBe(
         colorScheme === "light" ? "rgb(255, 255, 255)" : "rgb(21, 24, 28)",
       );
