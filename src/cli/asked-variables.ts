@@ -43,11 +43,11 @@ export const changeBy =
 /** The value of a variable that was named without one. Throws a CliError for what Lambda would refuse. */
 export async function valueOf(
   name: string | undefined,
-  { stdin, signal }: Pick<Context, "stdin" | "signal">,
+  { stdin, signal, typed }: Pick<Context, "stdin" | "signal" | "typed">,
 ): Promise<Variables> {
   if (name === undefined) return {};
   const { secretValue } = await import("../terminal/line.ts");
-  const value = await secretValue(name, stdin, { most: LARGEST_ENVIRONMENT, signal });
+  const value = await typed(() => secretValue(name, stdin, { most: LARGEST_ENVIRONMENT, signal }));
   return Object.fromEntries([assigned(name, value)]);
 }
 

@@ -36,6 +36,8 @@ export interface Shell<Item> {
   ask(question: Question): Promise<string>;
   /** Asks a person, who can be asked, for one line that is not shown. */
   askUnseen(what: string): Promise<string>;
+  /** Takes what a person may type: no spinner writes over that meanwhile. */
+  typed<T>(ask: () => Promise<T>): Promise<T>;
   /** Whether a person can be asked: on a terminal, outside CI. */
   canAsk: boolean;
   /** The arguments after the command's name that are not options. */
@@ -98,7 +100,9 @@ export function openContext(run: Run, shell: Shell<object>): Context<object> & A
     async token({ token, tokenStdin }, isNeeded = false) {
       if (!tokenStdin && (token !== undefined || !isNeeded || !shell.canAsk)) return token;
       const { tokenFrom, typedToken } = await import("../terminal/line.ts");
-      return shell.stdin.isTTY ? await typedToken(shell.stdin) : await tokenFrom(await lines());
+      return shell.stdin.isTTY
+        ? await shell.typed(() => typedToken(shell.stdin))
+        : await tokenFrom(await lines());
     },
     lines,
     async [Symbol.asyncDispose]() {

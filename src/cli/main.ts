@@ -359,15 +359,19 @@ function shellOf({ command, args, settings, session, progress, projectState }: R
     isBehind: () => out.isBehind(),
     async ask(question) {
       const { askPerson, refuseToAsk } = await import("../terminal/prompt.ts");
-      progress.pause();
+      using _held = progress.hold();
       for (const line of question.details ?? []) err.tell(`${line}\n`);
       if (!canAsk) return refuseToAsk(question);
       return await askPerson(question, err, process.stdin, interruption.signal);
     },
     async askUnseen(what) {
       const { typedSecret } = await import("../terminal/line.ts");
-      progress.pause();
+      using _held = progress.hold();
       return await typedSecret(process.stdin, err.shown(what), interruption.signal);
+    },
+    async typed(ask) {
+      using _held = progress.hold();
+      return await ask();
     },
     canAsk,
     args,

@@ -268,7 +268,10 @@ export function servedRelease({ alias: live }: WebSocketStack, observed: Observe
   return FunctionVersion;
 }
 
-/** What a deploy that has these changes serves beside them; undefined without a release before. */
+/**
+ * What a deploy that has these changes serves beside them; undefined without a release before, and where the
+ * function gets what is known only then, such as the address of a new API.
+ */
 export function alsoServedWith(
   { lambdaFunction, release: newest }: WebSocketStack,
   changes: readonly Change[],
@@ -279,6 +282,7 @@ export function alsoServedWith(
   if (!before || !target || !written) return undefined;
   const contentIn = (one: object) => (one as { Content: string }).Content;
   const [served, wanted] = [contentIn(before.properties), contentIn(target)] as const;
+  if (wanted === KNOWN_AFTER_DEPLOY) return undefined;
   const { Content: now = "{}", Version: release = "" } = { ...written.attributes, ...before.attributes };
   const set = changedBetween(now, wanted);
   const names = changedBetween(served, wanted).filter((name) => !set.includes(name));

@@ -19,6 +19,8 @@ export interface ProgressDisplay {
   expecting(title: string): void;
   /** Takes the spinner off the screen, for good or until the next event. */
   pause(): void;
+  /** The same, and none comes back until that is disposed of: a person types. */
+  hold(): Disposable;
 }
 
 /** In plain lines what lasts is printed again only after this many milliseconds. */
@@ -51,6 +53,7 @@ export async function showProgress(
   const running: Running = { steps: new Map(), waits: new Map() };
   const printed: Printed = new Map();
   let lastLine: string | undefined;
+  let holds = 0;
 
   const lineOf = (event: Progress): string | undefined => {
     const line = eventLine(event, adviceText);
@@ -68,9 +71,13 @@ export async function showProgress(
     // Calls that wait at the same time say so once.
     if (line !== undefined && !(event.kind === "waiting" && line === lastLine)) writer.tell(`${line}\n`);
     lastLine = line ?? lastLine;
-    if (spinner) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
+    if (spinner && holds === 0) spin(spinner, writer, [...running.waits.values(), ...running.steps.values()]);
   };
   let silence = noSilence;
+  const pause = () => {
+    silence = silence.end();
+    stop(spinner);
+  };
   return {
     report(event) {
       const line = lineOf(event);
@@ -80,9 +87,11 @@ export async function showProgress(
     expecting(title) {
       if (mode !== "quiet") silence = silenceOf(title, SILENT_MS[mode], (event) => show(event));
     },
-    pause() {
-      silence = silence.end();
-      stop(spinner);
+    pause,
+    hold() {
+      pause();
+      holds += 1;
+      return { [Symbol.dispose]: () => void (holds -= 1) };
     },
   };
 }

@@ -43,6 +43,7 @@ import { observe } from "../../src/stack/engine.ts";
 import { zipOf } from "../support/zip.ts";
 import { mutating, openLocalAws } from "../support/local-aws.ts";
 import { changedIds, completeStack, inventory, openTestStack } from "../support/stack.ts";
+import { run } from "../support/program.ts";
 import { tagging } from "../support/tagging.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
@@ -438,6 +439,28 @@ test("every resource that a deploy creates is removed or changed by hand here", 
   const created = stack.resources.filter(({ desired, former }) => desired && !former).map(({ id }) => id);
   expect(created.filter((id) => !covered.has(id))).toEqual([]);
 });
+
+const emptied = ({ lambda }: Aws) =>
+  lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables: {} } }));
+
+test.each([
+  ...removals.map(([what, remove]) => [what, remove] as const),
+  ["the variables", emptied] as const,
+])(
+  "%s is removed by hand: the program plans and repairs it, and that serves nothing of others",
+  async (_what, remove) => {
+    const { url } = await openLocalAws();
+    const env = { SHELFSHACK_LOCAL: "true", SHELFSHACK_PORT: new URL(url).port };
+    const given = ["--backend-url", "https://api.example.com", "--access-logs", "on", "--no-test", "--json"];
+    expect((await run(["deploy", ...given], { env })).code).toBe(0);
+    const { aws } = await openTestStack(url);
+    await remove(aws);
+    const planned = await run(["deploy", ...given, "--dry-run"], { env });
+    expect([planned.code, JSON.parse(planned.stdout)]).toMatchObject([0, { alsoServed: [], changed: true }]);
+    const repaired = await run(["deploy", ...given], { env });
+    expect([repaired.code, JSON.parse(repaired.stdout)]).toMatchObject([0, { changed: true }]);
+  },
+);
 
 test("a variable that left the configuration is taken away; those of others stay", async () => {
   const local = await openLocalAws();

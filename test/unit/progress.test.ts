@@ -168,3 +168,25 @@ test("a screen is drawn in place of the last one, also where a narrower terminal
   stream.emit("resize");
   expect(text()).toBe("");
 });
+
+test("nothing spins over what a person types, whatever is told meanwhile", async () => {
+  const { stream, text } = streamWith({ isTTY: true, columns: 80 });
+  const progress = await showProgress(
+    writerFor(stream, undefined, () => undefined),
+    { mode: "spinner", debug: false, resultOnScreen: true, resultLists: false, adviceText: String },
+  );
+  const step = (id: string): Progress => ({ kind: "started", id, title: `step ${id}` });
+  progress.report(step("one"));
+  expect(text()).toContain("step one");
+  const outer = progress.hold();
+  const inner = progress.hold();
+  text();
+  progress.report(step("two"));
+  inner[Symbol.dispose]();
+  progress.report(step("three"));
+  expect(text()).toBe("");
+  outer[Symbol.dispose]();
+  progress.report(step("four"));
+  expect(text()).toContain("step");
+  progress.pause();
+});
