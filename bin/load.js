@@ -6,7 +6,7 @@ const { join } = require("node:path");
 const { Script } = require("node:vm");
 const { crc32 } = require("node:zlib");
 
-/** What is still used is kept again. */
+/** After that it is removed; what is used then is compiled and kept anew. */
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
 /**
@@ -44,8 +44,8 @@ exports.load = function load(dist, cache) {
 };
 
 /**
- * At the end of a short run, in which all that it needs is compiled by then; a long one has begun well after
- * some seconds, and V8 forgets what has not run for some minutes.
+ * Acts once: at the end of a short run, as all that it needs is compiled then, or after 3 s of a long one, as
+ * V8 forgets code that has not run for some minutes.
  */
 function whenLoaded(act) {
   const early = () => {
@@ -66,7 +66,7 @@ function isOurs(folder) {
   }
 }
 
-/** Undefined without the whole of what was written: V8 looks at the version of it alone. */
+/** The kept code; undefined unless it is as it was written, which V8 does not check by itself. */
 function codeIn(file) {
   try {
     const content = readFileSync(file);

@@ -63,7 +63,7 @@ export async function tellOfDeploys(aws: Aws, FunctionName: string): Promise<voi
   tellFunction(aws, FunctionName, await orDenied(readFunction(aws, FunctionName)));
 }
 
-/** The same of a function that was read. */
+/** The same of a function that was read; `stack` is its name. */
 export function tellFunction(aws: Aws, stack: string, found: GetFunctionResponse | undefined): void {
   if (!found || found.TagsError) return;
   const { Tags: tags = {}, Configuration: { Handler: handler = null, Runtime: runtime = null } = {} } = found;

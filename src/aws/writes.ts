@@ -1,8 +1,10 @@
 import type { Pluggable } from "@smithy/types";
 
-/** What a run has written: the names of calls that AWS has answered, and of those that it may have taken. */
+/** What a run has written, by the names of AWS's operations. */
 export interface Writes {
+  /** AWS has answered these. */
   done: Set<string>;
+  /** And these were sent: one that is not done may still have been carried out. */
   begun: Set<string>;
 }
 
@@ -11,7 +13,10 @@ export const noWrites = (): Writes => ({ done: new Set(), begun: new Set() });
 /** What every other operation does changes nothing that is kept. */
 const reading = /^(Get|List|Describe|Filter|Simulate|StartLiveTail|Invoke|PostToConnection)/;
 
-/** An SDK plug-in that notes each call which changes something; after Ctrl-C none is the first one. */
+/**
+ * An SDK plug-in that notes each call that changes something. After Ctrl-C a run that has written nothing yet
+ * begins no write.
+ */
 export function notingWrites<Input extends object, Output extends object>(
   { done, begun }: Writes,
   signal: AbortSignal,

@@ -18,9 +18,13 @@ export interface Invocation {
 export type Advice = string | readonly (string | Invocation)[];
 
 /**
- * Why a deploy that is advised would be refused, as far as a run has found that out: each for everything that
- * has another owner (`all`) or none (`unadopted`), for parts of what is not adopted whole, and a whole one
- * for own code that it has to name, or of which nothing says whose it is (`unknown`).
+ * Which deploys of the stack would be refused, as far as a run has found that out:
+ *
+ * * `all`: it has another owner;
+ * * `unadopted`: all without `--adopt`, as it has no owner;
+ * * `parts`: all but a whole one, as its adoption was cut;
+ * * `unnamed`: a whole one that does not name the own code that is deployed, as `names` does;
+ * * `unknown`: the same where nothing says whose the code is.
  */
 export type Objection =
   | { to: "all" | "unadopted" | "parts" | "unknown" }

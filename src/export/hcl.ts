@@ -63,11 +63,11 @@ const assigned = ({ left, right }: Argument): string => `${left} = ${right}\n`;
  * between; a nested block is a text.
  */
 function aligned(written: readonly (Argument | string)[]): string {
-  const text: string[] = [];
+  const parts: string[] = [];
   let run: Argument[] = [];
   const endRun = () => {
     const width = Math.max(...run.map(({ left }) => left.length));
-    text.push(...run.map(({ left, right }) => assigned({ left: left.padEnd(width), right })));
+    parts.push(...run.map(({ left, right }) => assigned({ left: left.padEnd(width), right })));
     run = [];
   };
   for (const line of written) {
@@ -76,10 +76,10 @@ function aligned(written: readonly (Argument | string)[]): string {
       continue;
     }
     endRun();
-    text.push(typeof line === "string" ? line : assigned(line));
+    parts.push(typeof line === "string" ? line : assigned(line));
   }
   endRun();
-  return text.join("");
+  return parts.join("");
 }
 
 function expression(value: unknown, words: Words, indent: string): string {

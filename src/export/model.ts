@@ -58,7 +58,7 @@ export const exportedOf = (stack: Stack, observed: Observed): Exported[] =>
     )
     .map((resource) => exported(resource, observed));
 
-/** Whether the stack is to have what only a setting of the account allows, which is not there. */
+/** Whether the stack needs a setting of the account that is not there. */
 export const lacksAccountSetting = (stack: Stack, observed: Observed): boolean =>
   stack.resources.some(
     (resource) => resource.type === OF_THE_ACCOUNT && isWanted(resource) && !observed.get(resource),

@@ -98,7 +98,7 @@ function withoutOrders(saved: unknown, leftOut = new Set<string>(), seen = new S
 /** At the end nothing can be typed otherwise any more: it is no fault of the command line. */
 function unsaved(folder: string, cause: unknown): never {
   throw new CliError("state-unsaved", `the state is not saved in ${folder}: ${explain(cause).message}`, {
-    hint: "what was saved there before is what the next local AWS begins with; repair the folder before",
+    hint: "repair the folder: the next local AWS begins with what was saved there before",
     cause,
   });
 }

@@ -168,7 +168,7 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
   refuseMissingNeeds(stack, observed, parts, unread);
   const changes = plan(stack, observed, scopeOf(parts), unread);
   const refusal =
-    refusalToWrite(observed, stack) ?? (await objectionTo(open, changes, { observed, touched }));
+    refusalToWrite(observed, stack) ?? (await furtherRefusal(open, changes, { observed, touched }));
   remark(stack, observed, run, { scope: scopeOf(parts), ...(!refusal && { adopts: "would be adopted" }) });
   const also = refusal ? undefined : open.alsoServed?.(changes);
   const place = placeOf(open, observed);
@@ -181,7 +181,7 @@ export async function planStack(open: DeployableStack, limits: DeployLimits = {}
 }
 
 /** What else a deploy would be refused for (exit 4); throws what is no refusal. */
-async function objectionTo(
+async function furtherRefusal(
   { stack, run, refuseUnfit }: OpenStack,
   changes: readonly Change[],
   { observed, touched }: { observed: Observed; touched: readonly AnyResource[] },
