@@ -8,6 +8,7 @@ import { startBackendStub } from "../support/backend-stub.ts";
 import { withoutAlias } from "../support/former-stack.ts";
 import { FunctionName, makeByHand } from "../support/hand-made.ts";
 import { openLocalAws, pointedAt, type AwsForTest } from "../support/local-aws.ts";
+import { documentsIn } from "../support/documents.ts";
 import { run } from "../support/program.ts";
 
 const Resource = `arn:aws:lambda:us-east-1:000000000000:function:${FunctionName}`;
@@ -62,6 +63,12 @@ const asking = [
   ["connect", "--booking", "1", "--token", "t", "--timeout", "5"],
   ["test"],
   ["metrics"],
+  ["logs", "tail", "--no-follow"],
+  ["trace", "--no-follow"],
+  ["connections", "get", "abc="],
+  ["bench", "--connections", "1", "--rate", "1", "--duration", "1s", "--token", "t"],
+  ["policy", "deployer"],
+  ["export", "terraform"],
 ];
 
 /** The words of every command in a result. */
@@ -94,7 +101,7 @@ test.each(stacks)("a deploy that is advised would not be refused: %s", async (_k
 
   const told = await Promise.all(asking.map(async (args) => [args, await words(...args, "--json")] as const));
   const advised = told.flatMap(([args, { stdout }]) =>
-    advisedIn(JSON.parse(stdout)).map((argv) => ({ by: args.join(" "), argv })),
+    advisedIn(documentsIn(stdout)).map((argv) => ({ by: args.join(" "), argv })),
   );
   const deploys = advised.filter(({ argv }) => isDeploy(argv));
   if (instead) expect(deploys).toEqual([]);
