@@ -24,7 +24,12 @@ export async function terminalInput(session: LastingSession, terminal: Terminal)
   const { stdin, stdout, report, closeWith } = terminal;
   report({ kind: "note", message: "type a message and press Enter; /help lists commands, Ctrl-D closes" });
   const history = await historyOf(terminal);
-  const typing = typedMessages({ input: stdin, stdout, history: history?.lines ?? [] });
+  const typing = typedMessages({
+    input: stdin,
+    stdout,
+    history: history?.lines ?? [],
+    tell: (what) => tell("note", ofUnfinished[what]),
+  });
   const tell = (kind: "note" | "warning", message: string) => typing.above(() => report({ kind, message }));
   const conversing: Conversing = { session, clearScreen: typing.clear, closeWith };
   const typed: string[] = [];
@@ -33,7 +38,7 @@ export async function terminalInput(session: LastingSession, terminal: Terminal)
     for await (const entry of typing.entries) {
       typed.push(lineOf(entry));
       const outcome = "command" in entry ? await runSlash(entry.command, conversing) : { send: entry };
-      if (outcome === "end") return;
+      if (outcome === "end") break;
       if ("send" in outcome) yield outcome.send;
       else if ("warning" in outcome) tell("warning", outcome.warning);
       else for (const note of outcome.notes) tell("note", note);
@@ -49,6 +54,12 @@ export async function terminalInput(session: LastingSession, terminal: Terminal)
     },
   };
 }
+
+/** What is said of a message that goes on over lines. */
+const ofUnfinished = {
+  begun: "this JSON has no end yet: go on, or press Ctrl-C to drop it; an empty line sends it as it is",
+  dropped: "the unfinished message was dropped; Ctrl-C again ends",
+} as const;
 
 /** An entry as a line that would be typed; what ends a line is a blank in JSON. */
 const lineOf = (entry: Entry): string => {

@@ -1,6 +1,6 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
-import { messageJoiner, type Message } from "./messages.ts";
+import { messageJoiner, type Message, type MessageJoiner } from "./messages.ts";
 
 /**
  * `prevRows`, how many rows readline goes up before it draws its line again, is not documented. Nothing else
@@ -18,8 +18,8 @@ export type Entry = Message | { command: string };
 export interface TypedMessages {
   /**
    * Ends with Ctrl-D. JSON goes on over lines, with another prompt, until it is complete; an empty line that
-   * is typed ends it as it is. A message that begins with a slash is typed with two; what is pasted over
-   * lines is no command.
+   * is typed ends it as it is, Ctrl-C drops it, and a command leaves it open. A message that begins with a
+   * slash is typed with two; what is pasted over lines is no command.
    */
   entries: AsyncIterable<Entry>;
   /** Whether a message was begun and not ended. */
@@ -40,6 +40,8 @@ export interface Typing {
   stdout: NodeJS.WriteStream;
   stderr?: NodeJS.WriteStream;
   history?: readonly string[];
+  /** Says what became of a message over lines: one was begun for the first time, or one was dropped. */
+  tell(what: "begun" | "dropped"): void;
 }
 
 const MOST_HISTORY = 1_000;
@@ -48,13 +50,15 @@ const markPastes = { on: "\u001b[?2004h", off: "\u001b[?2004l" } as const;
 
 /**
  * Starts reading from a terminal. The prompt goes to stderr, as stdout is for results, or to stdout where
- * only that is a terminal. Ctrl-C counts as the signal SIGINT, as it would without the editing.
+ * only that is a terminal. Ctrl-C counts as the signal SIGINT, as it would without the editing, unless there
+ * is an unfinished message to drop.
  */
 export function typedMessages({
   input,
   stdout,
   stderr = process.stderr,
   history = [],
+  tell,
 }: Typing): TypedMessages {
   const output = stderr.isTTY ? stderr : stdout;
   const editor: Editor = createInterface({
@@ -66,18 +70,22 @@ export function typedMessages({
     historySize: MOST_HISTORY,
     removeHistoryDuplicates: true,
   });
-  editor.on("SIGINT", () => {
-    editor.close();
-    process.emit("SIGINT");
-  });
   const joiner = messageJoiner({ emptyLineEnds: true });
+  dropOrEnd(editor, joiner, () => tell("dropped"));
   const isPasting = followPastes(editor, { input, output });
   const joined: Entry[][] = [];
   editor.on("line", (line) => {
     joined.push(entriesIn(line, { isPasted: isPasting(), joiner }));
     editor.setPrompt(joiner.isOpen() ? "... " : "> ");
   });
-  if (output.isTTY) replaceEcho(editor, { input, output, isOpen: joiner.isOpen });
+  if (output.isTTY) {
+    replaceEcho(editor, { input, output, isOpen: joiner.isOpen });
+    tellOnce(
+      editor,
+      () => joiner.isOpen() && !isPasting(),
+      () => tell("begun"),
+    );
+  }
   const lines = editor[Symbol.asyncIterator]();
   let isShown = output.isTTY;
   const show = () => {
@@ -106,13 +114,39 @@ export function typedMessages({
   };
 }
 
+/** What Ctrl-C does: an unfinished message goes, or the session ends. */
+function dropOrEnd(editor: Editor, joiner: MessageJoiner, tell: () => void): void {
+  editor.on("SIGINT", () => {
+    if (!joiner.isOpen()) {
+      editor.close();
+      process.emit("SIGINT");
+      return;
+    }
+    joiner.end();
+    editor.write(null, { ctrl: true, name: "e" });
+    editor.write(null, { ctrl: true, name: "u" });
+    editor.setPrompt("> ");
+    tell();
+  });
+}
+
 function entriesIn(
   line: string,
-  { isPasted, joiner }: { isPasted: boolean; joiner: ReturnType<typeof messageJoiner> },
+  { isPasted, joiner }: { isPasted: boolean; joiner: MessageJoiner },
 ): Entry[] {
-  const isCommand = line.startsWith("/") && !joiner.isOpen() && !isPasted;
-  if (!isCommand) return joiner.add(line, { isPasted });
-  return line.startsWith("//") ? [{ text: line.slice(1) }] : [{ command: line.slice(1) }];
+  // No line of JSON begins so: it is meant as in any other place.
+  if (isPasted || !line.startsWith("/")) return joiner.add(line, { isPasted });
+  return line.startsWith("//") ? [...joiner.end(), { text: line.slice(1) }] : [{ command: line.slice(1) }];
+}
+
+/** Runs `tell` after the first line that was entered and `isTime`. */
+function tellOnce(editor: Editor, isTime: () => boolean, tell: () => void): void {
+  const look = () => {
+    if (!isTime()) return;
+    editor.off("line", look);
+    tell();
+  };
+  editor.on("line", look);
 }
 
 /**

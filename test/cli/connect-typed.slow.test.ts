@@ -77,6 +77,41 @@ test("F-24 what is pasted over lines is no command, and no empty line ends it", 
   expect(stdout.lastIndexOf("\u001b[?2004l")).toBeGreaterThan(stdout.lastIndexOf("\u001b[?2004h"));
 });
 
+test("a command leaves unfinished JSON as it is, and the way out of it is told once", async (context) => {
+  const { running, type, frames } = await conversation(context);
+  type('{"a":1,');
+  await running.says(/this JSON has no end yet: go on, or press\s+Ctrl-C/);
+  type("/help");
+  await running.says("/send-file FILE");
+  type("/hepl");
+  await running.says("there is no command /hepl");
+  type('"b":2}');
+  await running.says("got 1");
+  type("{");
+  type("//x");
+  await running.says("got 3");
+  type('{"c":');
+  type("/quit");
+  const { code, stdout } = await running.ended;
+  expect([code, frames]).toEqual([0, ['{"a":1,\n"b":2}', "{", "/x"]]);
+  expect(stdout.split("this JSON has no end yet")).toHaveLength(2);
+  expect(stdout).toContain("the last message was not sent");
+});
+
+test("Ctrl-C drops unfinished JSON and stays; a second one ends", async (context) => {
+  const { running, type, frames } = await conversation(context);
+  type('{"a":1,');
+  running.type('"half');
+  running.type("\u0003");
+  await running.says("the unfinished message was dropped");
+  type("after");
+  await running.says("got 1");
+  type("{");
+  running.type("\u0003\u0003");
+  const { code } = await running.ended;
+  expect([code, frames]).toEqual([130, ["after"]]);
+});
+
 test("what was typed is there the next time, but nothing that may be secret", async (context) => {
   const secret = ["--token", "s3same", "--header", "X-Team: teamword"];
   const first = await conversation(context, { words: secret });
