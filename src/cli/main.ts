@@ -143,9 +143,9 @@ async function runCommand(request: Called, session: Session): Promise<ExitCode> 
     adviceText: (advice) => session.advice.screen(advice),
   });
   const { reads } = commandTable[request.name];
+  for (const note of regionNotes(request.name, resolved)) progress.report(note);
   for (const note of fileNotes(resolved, reads, process.cwd())) progress.report(note);
-  for (const notes of [environmentNotes, regionNotes])
-    for (const note of notes(request.name, resolved)) progress.report(note);
+  for (const note of environmentNotes(request.name, resolved)) progress.report(note);
   for (const message of sourceLines(resolved)) progress.report({ kind: "debug", message });
   if (isAboutStacks(request.name)) refuseOtherRegion(resolved);
   setSdkEnvironment(settings);

@@ -2,6 +2,7 @@ import { isAboutStacks } from "./print-advice.ts";
 import { closest } from "../errors/closest.ts";
 import type { Resolved } from "./resolve.ts";
 import type { CommandName } from "../settings/commands.ts";
+import { settingTable } from "../settings/table.ts";
 
 /** The names of AWS's regions without their number, in November 2026. AWS adds some: they make a hint. */
 const areas = (
@@ -17,11 +18,38 @@ export function regionMeant(region: string): string | undefined {
   return meant && `${meant}-${number}`;
 }
 
-/** What to say of a region that AWS may not have: only the call would tell, as a host that is not found. */
-export function regionNotes(
+interface RegionNote {
+  kind: "note" | "warning";
+  message: string;
+  hint?: string;
+}
+
+/** What to say of the region of this run, before anything else is said. */
+export const regionNotes = (name: CommandName, resolved: Resolved): RegionNote[] => [
+  ...unlikeTheFile(name, resolved),
+  ...unknownRegion(name, resolved),
+];
+
+/**
+ * A variable decides against what the config file names: it may be left from other work in the same shell,
+ * and the stack is looked for, or deployed, where no one meant it. One of an environment's own settings is
+ * not decided against (`refuseOtherRegion`).
+ */
+function unlikeTheFile(
   name: CommandName,
-  { settings: { region, local }, sources }: Resolved,
-): { kind: "warning"; message: string; hint: string }[] {
+  { settings: { region, url, local }, sources, fileRegion, ownRegion }: Resolved,
+): RegionNote[] {
+  const isRefused = ownRegion !== undefined && !local;
+  if (!isAboutStacks(name) || url !== undefined || fileRegion === undefined || isRefused) return [];
+  if (region === fileRegion.region || !settingTable.region.env?.includes(sources.region)) return [];
+  const message =
+    `${sources.region} makes the region ${region}, not ${fileRegion.region} of ${fileRegion.source}: ` +
+    `unset ${sources.region}, or pass --region, if that is not meant`;
+  return [{ kind: "note", message }];
+}
+
+/** A region that AWS may not have: only the call would tell, as a host that is not found. */
+function unknownRegion(name: CommandName, { settings: { region, local }, sources }: Resolved): RegionNote[] {
   const isUsed = name === "init" || (isAboutStacks(name) && !local);
   const meant = isUsed && region !== undefined ? regionMeant(region) : undefined;
   if (meant === undefined) return [];

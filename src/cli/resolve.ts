@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { closest } from "../errors/closest.ts";
 import { findConfigFile, readConfigFile, type Configured } from "./config-file.ts";
 import { CliError } from "../errors/error.ts";
+import { isFrom, leaveOut } from "./exclusive.ts";
 import {
   settingNames,
   settingTable,
@@ -13,7 +14,7 @@ import {
   type Settings,
 } from "../settings/table.ts";
 import { isCi } from "../settings/environment.ts";
-import { redactUrl, shorten } from "../settings/redact.ts";
+import { shorten } from "../settings/redact.ts";
 
 /**
  * What the command line gave, as commander reads it: text, several texts, or true and false for an option
@@ -32,6 +33,10 @@ export interface Resolved {
   file?: string | undefined;
   /** The region that the environment's own settings name: the only one that it may be in. */
   ownRegion?: string | undefined;
+  /** The region that the config file names for this run, whatever counts, and where in it. */
+  fileRegion?: { region: string; source: string } | undefined;
+  /** A line for each setting that was given and does not count, as another excludes it. */
+  leftOut: readonly string[];
   /** The environments that the file has. */
   environments: readonly string[];
 }
@@ -74,15 +79,15 @@ export function resolve(
     settings[name] = found.value;
     sources[name] = found.source;
   }
+  const leftOut = leaveOut(settings, sources, file);
   if (settings.local) forgetAccountOf(file, settings, sources);
-  refuseBothAddresses(settings as unknown as Settings, sources);
-  refuseCodeAndSteps(settings as unknown as Settings);
-  chooseCode(settings, sources, file);
   return {
     settings: settings as unknown as Settings,
     sources: sources as Record<SettingName, string>,
     file,
     ownRegion: ownRegionIn(inFile),
+    fileRegion: fileRegionIn(inFile),
+    leftOut,
     environments: [...(configured.environments?.keys() ?? [])],
   };
 }
@@ -95,6 +100,11 @@ interface Layer {
 
 const ownRegionIn = ([first, ...others]: readonly Layer[]): string | undefined =>
   others.length > 0 ? (first?.values.get("region") as string | undefined) : undefined;
+
+function fileRegionIn(layers: readonly Layer[]): Resolved["fileRegion"] {
+  const found = fromFile("region", layers);
+  return found && { region: String(found.value), source: found.source };
+}
 
 /** The account that a file names is one of AWS's; the local AWS is none of them. */
 function forgetAccountOf(
@@ -178,62 +188,14 @@ function byDefault(setting: Setting, chosen: () => Chosen): Found {
 function accepted(setting: Setting, json: unknown, where: string, given: unknown): unknown {
   const { success, output, issues } = v.safeParse(setting.type.schema, json);
   if (success) return output;
-  throw new CliError("value-invalid", `${where} is ${displayValue(setting, given)}: ${issues[0].message}`);
+  const [{ message, path }] = issues;
+  const shown = displayValue(setting, memberAt(given, path?.[0]?.key));
+  throw new CliError("value-invalid", `${where} is ${shown}: ${message}`);
 }
 
-/**
- * Given side by side on the command line they contradict each other; from elsewhere, `--local` is the address
- * that was asked for.
- */
-function refuseBothAddresses(
-  { local, endpointUrl }: Settings,
-  sources: Partial<Record<SettingName, string>>,
-): void {
-  if (!local || sources.local !== "--local" || sources.endpointUrl !== "--endpoint-url") return;
-  throw new CliError(
-    "options-contradict",
-    `--local and --endpoint-url ${redactUrl(endpointUrl ?? "")} contradict each other`,
-    {
-      hint: "for another port use --local with SHELFSHACK_PORT set",
-    },
-  );
-}
-
-/**
- * The code is a part of its own: with steps as well, one of the two would be dropped in silence. What is
- * adopted becomes the stack's as a whole.
- */
-function refuseCodeAndSteps({ codeOnly, only, adopt }: Settings): void {
-  if (adopt && (codeOnly || only !== undefined)) {
-    const part = codeOnly ? "--code-only" : "--only";
-    throw new CliError("options-contradict", `--adopt and ${part} contradict each other`, {
-      hint: `leave ${part} out: adopting is done by a whole deploy`,
-    });
-  }
-  if (!codeOnly || only === undefined) return;
-  throw new CliError("options-contradict", "--code-only and --only contradict each other", {
-    hint: "leave --only out to upload the code alone, or --code-only to run the steps",
-  });
-}
-
-/**
- * A folder and a zip are two codes for one function. The one that is named nearer counts, as with any
- * setting: the command line before the environment's own settings before those of all.
- */
-function chooseCode(
-  settings: Partial<Record<SettingName, unknown>>,
-  { source = "", zip = "" }: Partial<Record<SettingName, string>>,
-  file: string | undefined,
-): void {
-  if (settings.source === undefined || settings.zip === undefined) return;
-  const distance = (place: string) =>
-    file === undefined || !isFrom(file, place) ? 0 : place === file ? 2 : 1;
-  if (distance(source) === distance(zip))
-    throw new CliError("options-contradict", "--source and --zip contradict each other", {
-      hint: "name the folder or the zip",
-    });
-  settings[distance(source) < distance(zip) ? "zip" : "source"] = undefined;
-}
+/** Of an option that was given several times the one that is wrong. */
+const memberAt = (given: unknown, key: unknown): unknown =>
+  Array.isArray(given) && typeof key === "number" ? given[key] : given;
 
 /**
  * What a person must know of the config file: that it is not the one in `folder`, and that it decides where a
@@ -257,14 +219,14 @@ export function fileNotes(
       ? [
           {
             kind: "warning" as const,
-            message: `${sent} serves for ${settings.backendUrl}, the address in ${file}`,
+            message:
+              `${sent} will be used at the backend ${settings.backendUrl}, which ${file} names: ` +
+              "if you mean another backend, pass --backend-url",
           },
         ]
       : []),
   ];
 }
-
-const isFrom = (file: string, source: string): boolean => source === file || source.startsWith(`${file}, `);
 
 /**
  * Where an environment's own settings name a region, another one is refused (CliError, exit 4): a variable of
@@ -286,15 +248,16 @@ export const projectOf = ({ file }: Pick<Resolved, "file">, folder: string): str
 
 /**
  * One line per setting for `--debug`: value and source. Secrets are `***`; what was not set, and options that
- * are at rest, are left out.
+ * are at rest, are left out. Then what does not count, and why.
  */
-export function sourceLines({ settings, sources }: Resolved): string[] {
-  return settingNames
+export function sourceLines({ settings, sources, leftOut }: Resolved): string[] {
+  const counting = settingNames
     .filter(
       (name) =>
         settings[name] !== undefined && !(sources[name] === "default" && typeof settings[name] === "boolean"),
     )
     .map((name) => `${name} = ${displayValue(settingTable[name], settings[name])} (${sources[name]})`);
+  return [...counting, ...leftOut];
 }
 
 /** A default as the help and the README show it; an option that is off or on by default says nothing. */

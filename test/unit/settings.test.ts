@@ -8,13 +8,15 @@ import { expect, onTestFinished, test } from "vitest";
 import { readConfiguration } from "../../handler/config.ts";
 import { reservedVariables } from "../../src/contract/reserved-variables.ts";
 import { CliError } from "../../src/errors/error.ts";
-import { settingNames, settingTable } from "../../src/settings/table.ts";
+import { settingNames, settingTable, type SettingName } from "../../src/settings/table.ts";
 import { stackConfig } from "../../src/resources/config.ts";
 import { configSchema } from "../../src/settings/schema.ts";
 import type { JsonSchema } from "../../src/settings/value-types.ts";
 import { readConfigFile } from "../../src/cli/config-file.ts";
 import type { CommandName } from "../../src/settings/commands.ts";
 import { environmentNotes } from "../../src/cli/environment-note.ts";
+import { exclusions } from "../../src/cli/exclusive.ts";
+import { regionNotes } from "../../src/cli/region.ts";
 import { fileNotes, refuseOtherRegion, sourceLines, resolve, type Given } from "../../src/cli/resolve.ts";
 
 /** A folder that holds a config file with this text. */
@@ -268,6 +270,30 @@ test("an environment's own region is a guard, against AWS and not against the lo
   );
 });
 
+test("a variable that decides the region against the config file is named, for commands about stacks", () => {
+  const folder = folderWith({
+    region: "eu-west-1",
+    environments: { prod: { region: "eu-west-1" }, dev: {} },
+  });
+  const notes = (name: CommandName, given: Given, variables: Record<string, string>) =>
+    regionNotes(name, resolve(given, variables, folder)).map(({ kind, message }) => [kind, message]);
+  const file = join(folder, "shelfshack-ws.config.json");
+  for (const variable of settingTable.region.env ?? [])
+    for (const name of ["status", "deploy", "plan", "connect", "env", "outputs"] as const)
+      for (const given of [{}, { local: true }, { env: "dev" }])
+        expect(notes(name, given, { [variable]: "us-east-1" })).toEqual([
+          [
+            "note",
+            expect.stringContaining(`${variable} makes the region us-east-1, not eu-west-1 of ${file}`),
+          ],
+        ]);
+  const variables = { AWS_DEFAULT_REGION: "us-east-1" };
+  for (const given of [{ region: "us-east-1" }, { env: "prod" }, { url: "wss://x.example/dev" }])
+    expect(notes("connect", given, variables)).toEqual([]);
+  expect(notes("package", {}, variables)).toEqual([]);
+  expect(notes("status", {}, { AWS_REGION: "eu-west-1" })).toEqual([]);
+});
+
 /** Whether an editor with this schema would take a value: as much of JSON Schema as ours has. */
 function takes(schema: JsonSchema, value: unknown): boolean {
   const { type, pattern, minimum = -Infinity, maximum = Infinity } = schema;
@@ -341,7 +367,7 @@ test.each([
   ],
   ['{"variables":["a"]}', "variables is ***: expected an object of strings"],
   ['{"variables":null}', "variables is ***: expected an object of strings"],
-  ['{"variables":{"AWS_REGION":"x"}}', "Lambda or deploy sets it"],
+  ['{"variables":{"AWS_REGION":"x"}}', "Lambda sets it itself"],
   ['{"tags":{"aws:team":"x"}}', 'tags.aws:team is {"aws:team":"x"}: expected another name'],
   ['{"tags":{"managedBy":"x"}}', 'tags.managedBy is {"managedBy":"x"}: expected another name'],
   ['{"tags":{"shelfshack-ws:run":"x"}}', "shelfshack-ws: and ManagedBy are taken"],
@@ -482,7 +508,9 @@ test("F-01 the file is named when it is not here, and when it decides where a se
   expect(notes(folder, { SHELFSHACK_TOKEN: "canary" })).toEqual([
     {
       kind: "warning",
-      message: `SHELFSHACK_TOKEN serves for https://other.example, the address in ${file}`,
+      message:
+        `SHELFSHACK_TOKEN will be used at the backend https://other.example, which ${file} names: ` +
+        "if you mean another backend, pass --backend-url",
     },
   ]);
 });
@@ -588,6 +616,80 @@ test("--local and --endpoint-url contradict each other; a variable gives way to 
   expect(refusal({ local: true, endpointUrl: "http://127.0.0.1:1" })).toContain("contradict each other");
   expect(settled({ local: true }, { AWS_ENDPOINT_URL: "http://127.0.0.1:1" }).local).toBe(true);
 });
+
+/** A value that each source takes for a setting of `exclusions`; nothing where the source cannot name it. */
+const examples: Partial<Record<SettingName, string>> = {
+  endpointUrl: "http://127.0.0.1:1",
+  only: "role",
+  source: "src",
+  zip: "a.zip",
+  roleArn: "arn:aws:iam::123456789012:role/a",
+  rolePath: "/team/",
+  permissionsBoundary: "arn:aws:iam::123456789012:policy/a",
+  script: "a.json",
+  expectStatus: "403",
+  clients: "2",
+  keepalive: "60",
+  from: "a.json",
+  send: "x",
+  messageBytes: "100",
+  booking: "1",
+  peoplePerBooking: "2",
+};
+
+interface Place {
+  given?: Given;
+  env?: Record<string, string>;
+  own?: object;
+  top?: object;
+}
+
+/** Every source, the nearest first, as it names a setting: for the command line, the variables, the file. */
+const places: readonly ((name: SettingName) => Place)[] = [
+  (name) => {
+    const { flag = "", repeatable } = settingTable[name];
+    const word = examples[name] ?? "";
+    return flag === "" ? {} : { given: { [name]: flag.includes("<") ? (repeatable ? [word] : word) : true } };
+  },
+  (name) => {
+    const variable = settingTable[name].env?.[0];
+    return variable === undefined ? {} : { env: { [variable]: examples[name] ?? "1" } };
+  },
+  (name) => (settingTable[name].key === undefined ? {} : { own: { [name]: examples[name] } }),
+  (name) => (settingTable[name].key === undefined ? {} : { top: { [name]: examples[name] } }),
+];
+
+test.each(exclusions.map((row) => [row.pair.join(" and "), row] as const))(
+  "of %s the one with the nearer source counts, and a line says so",
+  (_words, { pair, refusal: refuses, firstOfVariables }) => {
+    const [first, second] = pair;
+    let tried = 0;
+    for (const [nearFirst, near] of places.entries())
+      for (const [nearSecond, far] of places.entries()) {
+        const [one, other] = [near(first), far(second)];
+        if (Object.keys(one).length === 0 || Object.keys(other).length === 0) continue;
+        tried += 1;
+        const environment = { ...one.own, ...other.own };
+        const folder = folderWith({ ...one.top, ...other.top, environments: { dev: environment } });
+        const given = { env: "dev", ...one.given, ...other.given };
+        const variables = { ...one.env, ...other.env };
+        const isSame = nearFirst === nearSecond && !(firstOfVariables && nearFirst === 1);
+        if (isSame && refuses) {
+          expect(refusal(given, variables, folder)).toContain("contradict each other");
+          continue;
+        }
+        const { settings, leftOut } = resolve(given, variables, folder);
+        const [lost, kept] = nearFirst <= nearSecond ? [second, first] : [first, second];
+        expect(settings[kept]).not.toBe(settingTable[kept].default);
+        if (isSame) expect(leftOut).toEqual([]);
+        else {
+          expect(settings[lost]).toBe(settingTable[lost].default);
+          expect(leftOut).toEqual([expect.stringContaining(`${lost} (`)]);
+        }
+      }
+    expect(tried).toBeGreaterThan(1);
+  },
+);
 
 test("every setting says what it means, in one form", () => {
   for (const name of settingNames) {
