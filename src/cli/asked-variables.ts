@@ -20,7 +20,9 @@ interface Asked {
 
 /** Throws a CliError (exit 2) for words that make no sense. */
 export function askedIn([word = "list", ...words]: readonly string[]): Asked {
-  const action = actionNamed("env", word, actions);
+  // A value may be a secret: with its name alone it comes from stdin, but only one can.
+  const names = words.length === 1 ? words.map((one) => one.replace(/=.*$/s, "")) : words;
+  const action = actionNamed("env", word, actions, names.some((one) => one.includes("=")) ? [] : names);
   const set = invocation("env", {}, "set", "NAME=VALUE");
   const usage = { hint: ["use: ", set, ", or NAME alone with its value on stdin"] };
   if (action === "list" && words.length > 0)

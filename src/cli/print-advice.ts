@@ -133,7 +133,7 @@ function runOptions(
   options: Invocation["options"],
   { settings, sources }: Resolved,
 ): Partial<Record<SettingName, unknown>> {
-  if (command === "local") return { port: otherPort(settings.port) };
+  if (command === "local") return { port: otherPort(settings.port), env: settings.env };
   const isLocal = options["local"] === true;
   const given = (names: readonly SettingName[]) =>
     Object.fromEntries(

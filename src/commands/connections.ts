@@ -77,8 +77,9 @@ export const command: Command<"connections", ConnectionsResult> = {
   next: ({ connectionId }) => typing(invocation("trace", {}, connectionId)),
 };
 
-function asked([word = "", connectionId]: readonly string[]): [Action, connectionId: string] {
-  const action = actionNamed("connections", word, actions);
+function asked([word = "", ...others]: readonly string[]): [Action, connectionId: string] {
+  const action = actionNamed("connections", word, actions, others);
+  const [connectionId] = others;
   const usage = {
     hint: [
       "use: ",

@@ -81,6 +81,9 @@ function target(found: Releases & { serves: string }, wanted: number | undefined
       : `there is no release ${wanted}`;
   const there = numbers.length === 1 ? "there is only" : "there are";
   throw new CliError("release-missing", `${message}; ${there} ${numbers.toReversed().join(", ")}`, {
-    hint: ["choose one of: ", invocation("releases")],
+    hint:
+      numbers.length === 1
+        ? "there is nothing to choose: a deploy that changes code or settings makes the next release"
+        : ["choose one of: ", invocation("releases")],
   });
 }

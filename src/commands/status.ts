@@ -91,7 +91,15 @@ export const command: Command<"status", StatusResult> = {
         ? []
         : [`release ${oneLine(release)} serves${isRolledBack ? ", after a rollback" : ""}`]),
       ...(codeCompared ? [] : [OWN_UNNAMED]),
-      conclusionOf({ deployed, upToDate, steps, isRolledBack, managedBy: place.managedBy, codeCompared }),
+      conclusionOf({
+        deployed,
+        upToDate,
+        steps,
+        isRolledBack,
+        managedBy: place.managedBy,
+        codeCompared,
+        resources,
+      }),
     ]);
   },
 
@@ -121,12 +129,14 @@ function conclusionOf({
   isRolledBack,
   managedBy,
   codeCompared,
-}: Pick<StatusResult, "deployed" | "upToDate" | "steps" | "managedBy" | "codeCompared"> & {
+  resources,
+}: Pick<StatusResult, "deployed" | "upToDate" | "steps" | "managedBy" | "codeCompared" | "resources"> & {
   isRolledBack: boolean;
 }): string {
   if (managedBy !== null)
     return `managed by ${oneLine(managedBy)}: a deploy is refused, and repairs nothing here`;
-  if (steps.length > 0) return deployed ? "differences found" : "not (completely) deployed";
+  if (resources.every(({ state }) => state === "missing")) return "not deployed";
+  if (steps.length > 0) return deployed ? "differences found" : "not completely deployed";
   if (isRolledBack) return "clients do not get what was deployed last";
   if (upToDate) return "up to date";
   return codeCompared ? "no differences in what could be read" : "differences found: a deploy needs the code";

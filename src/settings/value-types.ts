@@ -354,7 +354,7 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
 };
 
 const aVariableName = "expected a variable's name: two or more letters, digits and _, a letter first";
-const aFreeName = "expected another name: Lambda or deploy sets it itself";
+const setItself = (by: string) => `expected another name: it is reserved, ${by} sets it itself`;
 /** An empty one is none for the handler. */
 const isUnset = (name: string, words: string): boolean =>
   name === "SIGNING_KEYS" ? words === "" : words.trim() === "";
@@ -375,8 +375,8 @@ export interface RefusedVariable {
 export function refusedVariable(name: string): RefusedVariable | undefined {
   // What stands in front of a `=` may be the most part of a key in base64.
   if (!variableName.test(name)) return { fault: aVariableName, shown: JSON.stringify(redactWord(name)) };
-  if (reservedVariables.includes(name) || name === "API_GATEWAY_ENDPOINT")
-    return { fault: aFreeName, shown: name };
+  if (reservedVariables.includes(name)) return { fault: setItself("Lambda"), shown: name };
+  if (name === "API_GATEWAY_ENDPOINT") return { fault: setItself("deploy"), shown: name };
   return undefined;
 }
 
@@ -418,7 +418,10 @@ export const functionVariables: FileType<Record<string, string>> = {
       v.pipe(
         v.string(),
         v.regex(variableName, aVariableName),
-        v.check((name) => !takenVariables.includes(name), aFreeName),
+        v.check(
+          (name) => !takenVariables.includes(name),
+          ({ input }) => setItself(reservedVariables.includes(input) ? "Lambda" : "deploy"),
+        ),
         v.check(
           (name) => takenVariables.includes(name) || !isOrder(name),
           "expected a name that gives no orders to programs; set on the function by hand it is kept",

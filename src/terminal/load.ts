@@ -2,15 +2,18 @@ import type { Estimate, Load, Untold } from "../estimate/load.ts";
 
 const shown = (amount: number): string => amount.toLocaleString("en", { maximumFractionDigits: 2 });
 
+const several = (amount: number, one: string, more: string): string =>
+  `${shown(amount)} ${amount === 1 ? one : more}`;
+
 /** How each figure of a load is said. */
-const words: Readonly<Record<keyof Load, (amount: string) => string>> = {
-  connections: (amount) => `${amount} connections`,
-  messagesPerMinute: (amount) => `${amount} messages a minute of each`,
-  peoplePerBooking: (amount) => `${amount} people in a booking`,
-  sessionMinutes: (amount) => `sessions of ${amount} min`,
-  messageBytes: (amount) => `messages of ${amount} bytes`,
-  invocationMs: (amount) => `${amount} ms an event`,
-  memoryMb: (amount) => `${amount} MB`,
+const words: Readonly<Record<keyof Load, (amount: number) => string>> = {
+  connections: (amount) => several(amount, "connection", "connections"),
+  messagesPerMinute: (amount) => `${several(amount, "message", "messages")} a minute of each`,
+  peoplePerBooking: (amount) => `${several(amount, "person", "people")} in a booking`,
+  sessionMinutes: (amount) => `sessions of ${shown(amount)} min`,
+  messageBytes: (amount) => `messages of ${several(amount, "byte", "bytes")}`,
+  invocationMs: (amount) => `${shown(amount)} ms an event`,
+  memoryMb: (amount) => `${shown(amount)} MB`,
 };
 
 /** What a figure is that a measurement only bounds. */
@@ -37,8 +40,7 @@ const untoldLines = (untold: readonly Untold[]): string[] =>
 /** A load in words, and what of it was assumed. */
 export function loadLine({ load, assumed, atMost, untold }: Estimate): string {
   const names = Object.keys(words) as (keyof Load)[];
-  const said = (name: keyof Load) =>
-    `${atMost.includes(name) ? "at most " : ""}${words[name](shown(load[name]))}`;
+  const said = (name: keyof Load) => `${atMost.includes(name) ? "at most " : ""}${words[name](load[name])}`;
   const given = names.filter((name) => !assumed.includes(name)).map(said);
   const others = names.filter((name) => assumed.includes(name)).map(said);
   const remarks = names.flatMap((name) => (atMost.includes(name) ? (bounded[name] ?? []) : []));

@@ -251,7 +251,7 @@ test("S14 where the function exists, status advises the steps that fix the rest,
   await aws.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
   const { stdout } = await run(["status"], { env });
   const [, advice = ""] =
-    /^not \(completely\) deployed\n\nnext: .*shelfshack-ws.js (deploy .*)$/m.exec(stdout) ?? [];
+    /^not completely deployed\n\nnext: .*shelfshack-ws.js (deploy .*)$/m.exec(stdout) ?? [];
   expect(advice).toBe("deploy --only logs,endpoint --local");
   expect((await run(advice.split(" "), { env })).code).toBe(0);
   expect((await run(["status"], { env })).code).toBe(0);
