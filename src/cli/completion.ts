@@ -44,9 +44,14 @@ const operands: ReadonlyMap<string, Operand> = new Map(
 );
 const takingOptions = [...operands.keys()];
 
-/** The options of a command: its own, then the global ones that it makes use of. */
-const settingsOf = (name: CommandName): readonly SettingName[] =>
-  [...commandTable[name].reads, ...globalsOf(name)].filter((setting) => longOf(setting) !== "");
+/**
+ * The options of a command: its own, then the global ones that it makes use of. Before a command is named,
+ * all global ones.
+ */
+const settingsOf = (name: CommandName | ""): readonly SettingName[] =>
+  [...(name === "" ? [] : commandTable[name].reads), ...globalsOf(name)].filter(
+    (setting) => longOf(setting) !== "",
+  );
 const flagsOf = (name: SettingName): string[] => [
   longOf(name),
   ...(settingTable[name].negatable ? [negated(longOf(name))] : []),
@@ -56,10 +61,10 @@ const flagsOf = (name: SettingName): string[] => [
 const wordsBehind: ReadonlyMap<string, readonly string[]> = new Map([
   ...commandNames.map((name): [string, string[]] => [name, [...choicesOf(name), ...optionsOf(name)]]),
   ...groupsOf().map((group): [string, string[]] => [group, commandsIn(group)]),
-  ["", [...new Set(commandNames.map((name) => name.split(" ")[0] ?? "")), "--help", "--version"]],
+  ["", [...new Set(commandNames.map((name) => name.split(" ")[0] ?? "")), ...optionsOf(""), "--version"]],
 ]);
 
-function optionsOf(name: CommandName): string[] {
+function optionsOf(name: CommandName | ""): string[] {
   return [...settingsOf(name).flatMap(flagsOf), "--help"];
 }
 
@@ -106,8 +111,7 @@ function bash(): string {
     if (operand === "file") return `compopt -o filenames 2>/dev/null && _shelfshack_ws_files "$cur"`;
     if (operand === "other") return ":";
     const words = operand.words.join(" ");
-    if (!operand.isList) return offered(words);
-    return `COMPREPLY=($(compgen -P "\${cur%"\${cur##*,}"}" -W "${words}" -- "\${cur##*,}"))`;
+    return operand.isList ? `_shelfshack_ws_list ${words}` : offered(words);
   };
   return lines([
     `# ${PROGRAM} completion for bash: source <(${BY_NPX} completion bash)`,
@@ -125,6 +129,12 @@ function bash(): string {
     "_shelfshack_ws_files() {",
     "  local word",
     `  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$1")`,
+    "}",
+    "_shelfshack_ws_list() {",
+    `  local before=\${cur%"\${cur##*,}"} word`,
+    `  for word in "$@"; do`,
+    `    [[ ,$before == *",$word,"* || $word != "\${cur##*,}"* ]] || COMPREPLY+=("$before$word")`,
+    "  done",
     "}",
     "_shelfshack_ws() {",
     "  COMPREPLY=()",
@@ -156,7 +166,7 @@ function zsh(): string {
     if (operand === "environments") return "_shelfshack_ws_environments";
     if (operand === "file") return "_files";
     if (operand === "other") return ":";
-    return `${operand.isList ? "compset -P '*,'; " : ""}compadd -- ${operand.words.join(" ")}`;
+    return `${operand.isList ? "_shelfshack_ws_list" : "compadd --"} ${operand.words.join(" ")}`;
   };
   return lines([
     `#compdef ${PROGRAM}`,
@@ -166,6 +176,13 @@ function zsh(): string {
     `  local program=$(whence -p ${PROGRAM})`,
     `  [[ $program == /* && $program != ${OF_A_PROJECT} ]] || return 0`,
     `  compadd -- \${(f)"$(${QUIETLY} $program ${ENVIRONMENTS} 2>/dev/null)"}`,
+    "}",
+    "_shelfshack_ws_list() {",
+    "  local before=${words[CURRENT]#--*=}",
+    "  [[ $before == *,* ]] && before=${before%,*} || before=",
+    `  local -a given=(\${(s:,:)before}) all=("$@")`,
+    "  compset -P '*,'",
+    "  compadd -- ${all:|given}",
     "}",
     "_shelfshack_ws() {",
     "  local prev=${words[CURRENT-1]} typed= word",
@@ -199,17 +216,20 @@ function fish(): string {
     if (operand === "environments") return " -x -a '(__shelfshack_ws_environments)'";
     if (operand === "file") return " -r -F";
     if (operand === "other") return " -x";
-    return ` -x -a '${operand.words.join(" ")}'`;
+    const words = operand.words.join(" ");
+    return ` -x -a '${operand.isList ? `(__shelfshack_ws_list ${words})` : words}'`;
   };
   const one = `complete -c ${PROGRAM}`;
-  const options = commandNames.flatMap((name) =>
-    settingsOf(name).flatMap((setting) =>
+  const isBehind = (name: string) => `-n '__shelfshack_ws_${name === "" ? "is" : "in"} "${name}"'`;
+  const options = [...commandNames, "" as const].flatMap((name) => [
+    ...settingsOf(name).flatMap((setting) =>
       flagsOf(setting).map((flag) => {
         const operand = operandWords(operandOf(setting));
-        return `${one} -n '__shelfshack_ws_in "${name}"' -l ${flag.slice(2)}${operand}`;
+        return `${one} ${isBehind(name)} -l ${flag.slice(2)}${operand}`;
       }),
     ),
-  );
+    `${one} ${isBehind(name)} -l help`,
+  ]);
   const words = [...wordsBehind].flatMap(([name, offered]) => {
     const bare = offered.filter((word) => !word.startsWith("-")).join(" ");
     return bare === "" ? [] : [`${one} -n '__shelfshack_ws_is "${name}"' -a '${bare}'`];
@@ -225,15 +245,24 @@ function fish(): string {
     `${one} -f`,
     ...words,
     ...options,
+    `${one} ${isBehind("")} -l version`,
   ]);
 }
 
-/** Which words stand before the one that is completed, and the names behind `--env`. */
+/** Which words stand before the one that is completed, the names behind `--env`, and what lists lack. */
 const fishFunctions: readonly string[] = [
   "function __shelfshack_ws_environments",
   `  set -l program (command -s ${PROGRAM})`,
   `  if string match -q -- '/*' $program; and not string match -q -- '${OF_A_PROJECT}' $program`,
   `    ${QUIETLY} $program ${ENVIRONMENTS} 2>/dev/null`,
+  "  end",
+  "end",
+  "function __shelfshack_ws_list",
+  "  set -l current (commandline -ct | string replace -r -- '^--[^=]*=' '')",
+  "  set -l before (string match -r -- '^.*,' \"$current\")",
+  '  set -l given (string split -- , "$before")',
+  "  for word in $argv",
+  '    contains -- $word $given; or echo "$before$word"',
   "  end",
   "end",
   "function __shelfshack_ws_typed",

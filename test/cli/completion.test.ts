@@ -147,9 +147,44 @@ test.for(shells.flatMap((shell) => ofTheFolder.map((row) => [shell, ...row] as c
   },
 );
 
-test.for(["bash", "zsh"] as const)("%s completes the second step of a list", (shell, context) => {
-  const offered = offers(context, shell, "shelfshack-ws deploy --only role,po");
-  expect(offered.map((word) => word.replace("role,", ""))).toEqual(["policy"]);
+test.for(shells)("%s completes a list with the steps that are not in it yet", (shell, context) => {
+  const behind = (list: string) =>
+    offers(context, shell, `shelfshack-ws deploy ${list}`).map((word) =>
+      word.replace(/^--only=/, "").replace(/^.*,/, ""),
+    );
+  expect(behind("--only role,po")).toEqual(["policy"]);
+  for (const list of ["--only role,", "--only=role,"])
+    expect(behind(list).toSorted()).toEqual(steps.filter((step) => step !== "role").toSorted());
+  expect(behind("--only role,policy,ro").toSorted()).toEqual(["routes"]);
+  expect(behind("--only role")).toEqual(["role"]);
+});
+
+const lines = [
+  "",
+  "--",
+  "--env ",
+  "--env d",
+  "--env=d",
+  "--profile x --env p",
+  "--env dev ",
+  "--env dev logs ",
+  "deploy --",
+  "deploy --only ",
+  "deploy --env ",
+  "logs ",
+  "logs tail --",
+  "backend keys ",
+  "completion ",
+  "outputs --for ",
+];
+test.for(shells)("%s offers what bash does, also before a command", (shell, context) => {
+  // fish offers options only where a dash is typed.
+  const offered = (one: CompletedShell, line: string) =>
+    offers(context, one, `shelfshack-ws ${line}`)
+      .filter((word) => line.endsWith("--") || !word.startsWith("-"))
+      .toSorted();
+  expect(offered(shell, "--env ")).toEqual(["dev", "dev-2", "prod"]);
+  for (const line of lines) expect([line, offered(shell, line)]).toEqual([line, offered("bash", line)]);
 });
 
 test("completion prints a script, and the environments; another word is refused", async () => {
