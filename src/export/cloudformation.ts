@@ -105,7 +105,7 @@ const forms: Readonly<Record<string, Form>> = {
     attributes: { Version: got("Version") },
   },
   "AWS::Lambda::Alias": {
-    properties: { ...same("FunctionName", "Name", "FunctionVersion"), AlsoServed: null },
+    properties: { ...same("FunctionName", "Name", "FunctionVersion"), AlsoServed: null, Served: null },
   },
   "AWS::Lambda::Permission": {
     properties: {

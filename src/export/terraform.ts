@@ -216,6 +216,7 @@ const forms: Readonly<Record<string, Form>> = {
       Name: "name",
       FunctionVersion: "function_version",
       AlsoServed: null,
+      Served: null,
     },
     attributes: { FunctionName: functionName, Name: (address) => `${address}.name` },
     importId: ({ FunctionName, Name }) => `${FunctionName}/${Name}`,

@@ -2,13 +2,15 @@ import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -16,6 +18,7 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { run, start } from "../support/program.ts";
 import { unprivileged } from "../support/other-user.ts";
@@ -29,8 +32,10 @@ function folder(): string {
 /** A user's folder for caches, and the folder in it where what V8 compiles is kept. */
 function caches(): { env: Record<string, string>; kept: string } {
   const home = folder();
-  return { env: { XDG_CACHE_HOME: home }, kept: join(home, "shelfshack-ws", `code-${process.version}`) };
+  return { env: { XDG_CACHE_HOME: home }, kept: keptIn(home) };
 }
+
+const keptIn = (home: string) => join(home, "shelfshack-ws", `code-${process.version}-${process.arch}`);
 
 /** When each kept file was written, and its content. */
 const contentOf = (kept: string) =>
@@ -95,26 +100,47 @@ test.each(Object.keys(damages))("kept code with %s is compiled anew", async (dam
   expect(contentOf(kept)).toEqual(again);
 });
 
-test("a folder that others can write to is neither read nor written", async () => {
-  const { env, kept } = caches();
-  mkdirSync(kept, { recursive: true });
-  chmodSync(kept, 0o777);
-  await works(env);
-  expect(contentOf(kept)).toEqual([]);
-});
+/** What is made of a folder that leads to the kept files: then none is read there, and none written. */
+const unsafe: readonly (readonly [string, (home: string) => void])[] = [
+  ["a folder that others can write to", (home) => chmodSync(keptIn(home), 0o777)],
+  ["a folder above that others can write to", (home) => chmodSync(join(keptIn(home), ".."), 0o770)],
+  ["a home of caches where others can rename", (home) => chmodSync(home, 0o777)],
+  ["a link in its place", (home) => linked(keptIn(home))],
+  ["a link in the place of the folder above", (home) => linked(join(keptIn(home), ".."))],
+  ["a folder of another user", (home) => given(keptIn(home))],
+  ["a folder above of another user", (home) => given(join(keptIn(home), ".."))],
+  ["a home of caches of another user", (home) => given(home)],
+];
 
-test("a folder of another user is neither read nor written", async (context) => {
-  context.skip(unprivileged === undefined, "only root can give a folder to another user");
+function linked(place: string): void {
+  renameSync(place, `${place}.moved`);
+  symlinkSync(`${place}.moved`, place);
+}
+const given = (place: string): void => chownSync(place, unprivileged ?? 0, unprivileged ?? 0);
+
+test.for(unsafe)("%s: nothing there is used, written or removed", async ([what, make], context) => {
+  context.skip(
+    what.endsWith("another user") && unprivileged === undefined,
+    "only root can give a folder away",
+  );
   const { env, kept } = caches();
-  mkdirSync(kept, { recursive: true });
-  chownSync(kept, unprivileged ?? 0, unprivileged ?? 0);
   await works(env);
-  expect(contentOf(kept)).toEqual([]);
+  const names = readdirSync(kept);
+  for (const name of names) writeFileSync(join(kept, name), "not of V8");
+  writeFileSync(join(kept, "thesis.txt"), "");
+  const old = Date.now() / 1000 - 400 * 24 * 60 * 60;
+  for (const name of readdirSync(kept)) utimesSync(join(kept, name), old, old);
+  const before = contentOf(kept);
+  make(env["XDG_CACHE_HOME"] ?? "");
+  await works(env);
+  expect(contentOf(kept)).toEqual(before);
 });
 
 test.each([
   ["no home folder", () => ({ XDG_CACHE_HOME: "", HOME: "" })],
   ["a file in the place of the folder", () => ({ XDG_CACHE_HOME: fileNamed("shelfshack-ws") })],
+  ["a folder that takes none", () => ({ XDG_CACHE_HOME: "/proc" })],
+  ["a folder that is not there, in one that is not", () => ({ XDG_CACHE_HOME: join(folder(), "a/b") })],
 ])("with %s the program runs, and says nothing of it", async (_place, env) => {
   await works(env());
 });
@@ -125,6 +151,30 @@ function fileNamed(name: string): string {
   return made;
 }
 
+test("in a folder that all write to, as /tmp, the user's own is used", async () => {
+  const { env, kept } = caches();
+  chmodSync(env["XDG_CACHE_HOME"] ?? "", 0o1777);
+  await works(env);
+  expect(readdirSync(kept).length).toBeGreaterThan(3);
+});
+
+test("a file of the program that was changed runs as it is now", async () => {
+  const { env } = caches();
+  const place = folder();
+  for (const part of ["bin", "dist"])
+    cpSync(fileURLToPath(new URL(`../../${part}`, import.meta.url)), join(place, part), { recursive: true });
+  const program = join(place, "bin/shelfshack-ws.js");
+  const script = async () => (await run(["completion", "bash"], { env, program })).stdout;
+  const before = await script();
+  const dist = join(place, "dist");
+  for (const name of readdirSync(dist).filter((file) => file.endsWith(".cjs"))) {
+    const code = readFileSync(join(dist, name), "latin1");
+    writeFileSync(join(dist, name), code.replaceAll("COMPREPLY", "CHANGED__"));
+  }
+  expect(before).toContain("COMPREPLY");
+  expect(await script()).toBe(before.replaceAll("COMPREPLY", "CHANGED__"));
+});
+
 test("what has not been kept anew for a month goes", async () => {
   const { env, kept } = caches();
   await works(env);
@@ -132,13 +182,14 @@ test("what has not been kept anew for a month goes", async () => {
   for (const [name, days] of [
     ["of-old.cjs", 31],
     ["of-late.cjs", 29],
+    ["of-others.txt", 31],
   ] as const) {
     writeFileSync(join(kept, name), "");
     utimesSync(join(kept, name), now - days * day, now - days * day);
   }
   await run(["connect", "--url", "ws://127.0.0.1:9"], { env });
   const names = readdirSync(kept);
-  expect(names).toContain("of-late.cjs");
+  expect(names).toEqual(expect.arrayContaining(["of-late.cjs", "of-others.txt"]));
   expect(names).not.toContain("of-old.cjs");
 });
 

@@ -1,6 +1,8 @@
 import { UpdateStageCommand } from "@aws-sdk/client-apigatewayv2";
 import { TagRoleCommand } from "@aws-sdk/client-iam";
 import { expect, test } from "vitest";
+import { serveOlder } from "../../src/aws/alias-move.ts";
+import { readReleases } from "../../src/aws/releases.ts";
 import { cloudFormationOf } from "../../src/export/cloudformation.ts";
 import { exportedOf } from "../../src/export/model.ts";
 import { terraformOf } from "../../src/export/terraform.ts";
@@ -168,6 +170,22 @@ test("a larger value that a deploy leaves is exported as it is", async () => {
   const { stack, aws } = await openTestStack(local.url, { memory: 256 });
   const all = exportedOf(stack, await observe(stack, aws));
   expect(terraformOf(all, { region }).text).toMatch(/memory_size += 512$/m);
+});
+
+test("a stack whose alias a rollback has moved is exported as any other", async () => {
+  const local = await openLocalAws();
+  for (const memory of [256, 512]) await (await openTestStack(local.url, { memory })).deploy();
+  const { stack, aws } = await openTestStack(local.url, { memory: 512 });
+  const FunctionName = "shelfshack-websocket-proxy";
+  const releases = await readReleases(aws, FunctionName);
+  const check = () => undefined;
+  expect(await serveOlder(aws, FunctionName, releases!, { serves: "1", by: "x", check })).toBe("1");
+  const all = exportedOf(stack, await observe(stack, aws));
+  const aliases = terraformOf(all, { region }).imports.map(({ to }) => to);
+  expect(aliases).toContain("aws_lambda_alias.alias");
+  expect(JSON.parse(cloudFormationOf(all).text)).toMatchObject({
+    Resources: { Alias: { Type: "AWS::Lambda::Alias" } },
+  });
 });
 
 test("a resource or a property that a format has no words for fails the export by its name", async () => {
