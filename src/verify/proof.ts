@@ -16,7 +16,7 @@ import type { Code } from "./check.ts";
 import type { Names } from "./evidence.ts";
 import { examine, isBad, type CheckLine } from "./examine.ts";
 import type { TestOptions } from "./invoke.ts";
-import type { Diagnosis } from "./judge.ts";
+import type { Diagnosis, FindingCode } from "./judge.ts";
 import type { Unproven } from "./unproven.ts";
 
 /** How a deploy ends: the doctor's checks of the path itself, as far as a made-up client can go. */
@@ -75,7 +75,7 @@ export async function smokeTest(
   const asked = { ...options, booking, token, type, owner, release: before ?? undefined };
   const fault = isOpen ? worseThan(await diagnosisOf(asked, { ...run, report }), checks) : null;
   const tested = { ...first, fault: first.fault ?? fault };
-  report(ending(tested, owner, performance.now() - startedAt));
+  report(ending(tested, performance.now() - startedAt));
   return tested;
 }
 
@@ -117,13 +117,47 @@ export const testedBy = (checks: CheckLine[], { owner }: { owner: CodeOwner }): 
 });
 
 /** How it went, for the progress: the result says more. */
-function ending({ passed, fault }: SmokeTest, owner: CodeOwner, ms: number): Progress {
+function ending({ passed, fault, checks }: SmokeTest, ms: number): Progress {
   const end = { id: ID, title: TITLE } as const;
   if (fault !== null) return { ...end, kind: "failed", message: "the smoke test failed" };
   if (passed) return { ...end, kind: "finished", ms, outcome: "done" };
-  const detail = owner === "own" ? "the code refuses the test's client" : "the backend fails";
-  return { ...end, kind: "finished", ms, outcome: "incomplete", detail };
+  return { ...end, kind: "finished", ms, outcome: "incomplete", detail: openIn(checks) };
 }
+
+/** What is open, in a few words: by the code of what was found first, and never more than that says. */
+function openIn(checks: readonly CheckLine[]): string {
+  const { code = null, title = "" } = checks.find(isBad) ?? {};
+  return (code && openWords[code as OpenCode]) || `not proven: ${title}`;
+}
+
+/** What is found where the function itself works. */
+type OpenCode = Exclude<
+  FindingCode,
+  | `${string}accepted${string}`
+  | `handler-${string}`
+  | "process-ended"
+  | "answer-too-big"
+  | "answer-unreadable"
+  | "event-malformed"
+>;
+
+const openWords: Readonly<Record<OpenCode, string>> = {
+  "keys-unknown": "the backend does not have the function's keys yet",
+  "token-refused": "the backend refused the test's token",
+  "token-or-keys": "the backend refused the test's token or the function's signature",
+  "token-missing": "the test has no token",
+  "booking-missing": "the test has no booking",
+  "type-invalid": "the test's type is no plain word",
+  "own-refused": "the code refuses the test's client",
+  "message-refused": "the backend refused the test's message",
+  "backend-unreachable": "the function does not reach the backend",
+  "backend-timeout": "the backend did not answer in time",
+  "backend-host-refused": "the backend takes other host names only",
+  "backend-endpoint-missing": "the backend lacks an endpoint",
+  "backend-fields-refused": "the backend expects other fields",
+  "backend-answer-invalid": "the backend's answer breaks the contract",
+  "backend-refused": "the backend refused the test's client",
+};
 
 const lineOf = (checks: readonly CheckLine[], id: string) => checks.find((line) => line.id === id);
 const isBadIn = (checks: readonly CheckLine[], ...ids: string[]): boolean =>

@@ -106,6 +106,16 @@ const answered =
 const unprocessable = answered(422, "booking: field required");
 const foreignHost = answered(400, "Invalid host header");
 
+/** What the progress says of it. */
+const said: Readonly<Record<string, string>> = {
+  "backend-unreachable": "the function does not reach the backend",
+  "keys-unknown": "the backend does not have the function's keys yet",
+  "backend-endpoint-missing": "the backend lacks an endpoint",
+  "backend-fields-refused": "the backend expects other fields",
+  "backend-host-refused": "the backend takes other host names only",
+  "token-refused": "the backend refused the test's token",
+};
+
 /** What is not proven then. */
 const REACHED = "the function reaches the backend";
 const ACCEPTED = "a client is accepted through the function";
@@ -143,6 +153,7 @@ test.each([
         backend: { argv: [["outputs", "--for", "backend", "--out", "backend.env", "--local"]] },
       },
     ]);
+    expect(lax.stderr).toContain(`! test event and a real WebSocket incomplete (${said[code]})\n`);
     const { unproven } = result as { unproven: { why: string }[] };
     expect(lax.stderr).toContain(`\n::warning title=shelfshack-ws::not proven: ${what}: ${unproven[0]?.why}`);
     const strict = await run(["deploy", ...address, "--memory", "512"], { env });

@@ -124,7 +124,9 @@ test("a backend that is not reachable is reported, and the deploy succeeds", asy
   expect(code).toBe(0);
   expect(stdout).toMatch(/✗ {2}the function reaches the backend +the backend could not be reached/);
   expect(stdout).toMatch(/^next: .*shelfshack-ws.js backend check --local$/m);
-  expect(stderr).toContain("! test event and a real WebSocket incomplete (the backend fails)");
+  expect(stderr).toContain(
+    "! test event and a real WebSocket incomplete (the function does not reach the backend)",
+  );
   expect(stderr).not.toContain("✓ test event");
 });
 
