@@ -1,4 +1,4 @@
-import { command, partsOf, type Advice } from "../errors/advice.ts";
+import { command, isInvocation, partsOf, type Advice, type Invocation } from "../errors/advice.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { CliError } from "../errors/error.ts";
 import { explainConnection, type NetworkExplanation, type Peer, type Phase } from "../errors/network.ts";
@@ -314,11 +314,13 @@ function explainStatus(
   };
 }
 
-/** Of a request that is known, its own trace instead of the recent log. */
+/** Of a request that is known, its own trace instead of a log, which says nothing where none was reached. */
 const ofRequest = (hint: Advice, requestId: string | undefined): Advice =>
   requestId === undefined || !/^[\w=-]{1,128}$/.test(requestId)
     ? hint
-    : partsOf(hint).map((part) => (part === recentLog ? command("trace", {}, requestId) : part));
+    : partsOf(hint).map((part) => (isOfLog(part) ? command("trace", {}, requestId) : part));
+
+const isOfLog = (part: string | Invocation): boolean => isInvocation(part) && part.command === "logs tail";
 
 const hintOf = (
   { hint, given, local }: Omit<StatusWords, "meaning">,

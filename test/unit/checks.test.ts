@@ -283,12 +283,18 @@ test.each([
 });
 
 const requestId = "UbT2aF9yIAMFkQg=";
-test.each([
-  [{ requestId }, { command: "trace", args: [requestId] }],
-  [{ requestId: "not one of ours" }, { command: "logs tail" }],
-  [{}, { command: "logs tail" }],
-])("a handshake that the function refused, with %j", (request, advised) => {
-  const failure = { kind: "status", status: 502, body: "", ...request } as const;
+const itsTrace = { command: "trace", args: [requestId] };
+const traces = { command: "trace", args: [], options: { errors: true } };
+const refusals: readonly [status: number, request: { requestId?: string }, advised: object][] = [
+  [502, { requestId }, itsTrace],
+  [502, { requestId: "not one of ours" }, { command: "logs tail" }],
+  [502, {}, { command: "logs tail" }],
+  // The function need not have been reached: its log may be silent.
+  ...[403, 429, 500, 503].map((status): [number, object, object] => [status, {}, traces]),
+  [500, { requestId }, itsTrace],
+];
+test.each(refusals)("a handshake that was refused with %i, and %j", (status, request, advised) => {
+  const failure = { kind: "status", status, body: "", ...request } as const;
   const { code, meaning, hint: fix } = explainHandshake(failure, new URL(`${aws}/dev`));
   const verdict = said("handshake", { socket: { roundTrip: { open: false, ms: 1, code, meaning, fix } } });
   expect(verdict).toMatchObject({ fix: [expect.any(String), advised] });

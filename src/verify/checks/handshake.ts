@@ -41,7 +41,8 @@ function reasonOf(
       fix: ["a token may be good only once; what refused it is here: ", traceIn(fix)],
     };
   // What these have for a cause was judged before.
-  return { meaning, fix: /^handshake-(403|429|50[023])/.test(code ?? "") ? repairBefore(fix) : fix };
+  if (!/^handshake-(403|429|50[023])/.test(code ?? "")) return { meaning, fix };
+  return { meaning, fix: repairBefore(fix, code === "handshake-502" ? recentLog : recentTraces) };
 }
 
 /** Whether a test event ended with what API Gateway makes this status of (AWS.md 1.5). */
@@ -54,16 +55,20 @@ const refusedByOwn = (code: Code) =>
     code,
     `your handler refused it with ${code.replace("handshake-", "HTTP ")}`,
     "clients like this one are refused in the same way",
-    byHand(["this shows what it logged: ", command("logs tail", { since: "5m" })]),
+    byHand(["this shows what it logged: ", recentLog]),
   );
 
-const repairBefore = (fix: Advice | null): Advice => [
+const repairBefore = (fix: Advice | null, otherwise = recentLog): Advice => [
   "repair what failed before it; this shows why: ",
-  traceIn(fix),
+  traceIn(fix, otherwise),
 ];
 
-/** Its own trace shows more than the log does, where the handshake got as far as the function. */
-const traceIn = (fix: Advice | null): Invocation =>
+const recentLog = command("logs tail", { since: "5m" });
+/** The log has nothing of what API Gateway refused before the function was reached. */
+const recentTraces = command("trace", { since: "5m", errors: true });
+
+/** Its own trace shows more than the log does; `otherwise` stands in where its id is not known. */
+const traceIn = (fix: Advice | null, otherwise = recentLog): Invocation =>
   partsOf(fix ?? "")
     .filter(isInvocation)
-    .find((part) => part.command === "trace") ?? command("logs tail", { since: "5m" });
+    .find((part) => part.command === "trace") ?? otherwise;
