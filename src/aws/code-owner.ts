@@ -2,9 +2,10 @@ import type { FunctionConfiguration, GetFunctionResponse } from "@aws-sdk/client
 import { orDenied } from "./answers.ts";
 import type { Aws } from "./clients.ts";
 import { readFunction } from "./lambda-function.ts";
-import { AS_FOUND, noteIn, versionsOf } from "./releases.ts";
+import { aliasOf, AS_FOUND, isRollback, noteIn, takenBackIn, versionsOf } from "./releases.ts";
 import { tellObjection } from "./objection.ts";
 import { asServed } from "./served.ts";
+import { defaultSettings } from "../settings/table.ts";
 import { tagNames, type CodeOwner, type Tags } from "./tags.ts";
 
 const owners: readonly CodeOwner[] = ["own", "shipped"];
@@ -40,6 +41,41 @@ export async function latestCodeOwner(
   return same.map(ownerOfRelease).findLast((owner) => owner !== undefined);
 }
 
+/** Own code that was written last while, after a rollback, a release with the shipped handler serves. */
+export interface OwnTakenBack {
+  /** Which one serves. */
+  serves: string;
+  /** The release of the own code that a deploy leaves there; null where there would be none. */
+  stays: string | null;
+}
+
+/**
+ * Whether a rollback has taken own code back that was written last: undefined where it has not, or that
+ * cannot be read. `keep` is how many releases the next deploy keeps.
+ */
+export async function ownTakenBack(
+  aws: Aws,
+  { Configuration: { FunctionName = "", CodeSha256 } = {} }: GetFunctionResponse,
+  keep: number = defaultSettings().keepReleases,
+): Promise<OwnTakenBack | undefined> {
+  const alias = await orDenied(aliasOf(aws, FunctionName));
+  if (!alias || !isRollback(alias.Description)) return undefined;
+  const versions = (await orDenied(versionsOf(aws, FunctionName))) ?? [];
+  const served = versions.find(({ Version }) => Version === alias.FunctionVersion);
+  if (!served?.Version || ownerOfRelease(served) !== "shipped") return undefined;
+  const takenBack = takenBackIn(alias.Description);
+  // The deploy makes one more, and the oldest go.
+  const own = versions
+    .slice(Math.max(0, versions.length + 1 - keep))
+    .findLast(
+      (one) =>
+        takenBack.includes(one.Version ?? "") &&
+        one.CodeSha256 === CodeSha256 &&
+        ownerOfRelease(one) === "own",
+    );
+  return { serves: served.Version, stays: own?.Version ?? null };
+}
+
 /**
  * Asks AWS whose code serves. A function without such tags, and one whose tags the caller may not read, has
  * what is `named`.
@@ -54,19 +90,25 @@ export async function servedCodeOwner<Named extends CodeOwner | "unknown">(
     orDenied(readFunction(aws, FunctionName)),
     orDenied(asServed((of) => aws.lambda.call("GetFunctionConfiguration", { FunctionName, ...of }))),
   ]);
-  tellFunction(aws, FunctionName, found);
+  await tellFunction(aws, FunctionName, found);
   return codeOwnerIn(found?.Tags, served) ?? named;
 }
 
 /** Asks AWS what a deploy of the function's stack would be refused for, and tells it. */
 export async function tellOfDeploys(aws: Aws, FunctionName: string): Promise<void> {
-  tellFunction(aws, FunctionName, await orDenied(readFunction(aws, FunctionName)));
+  await tellFunction(aws, FunctionName, await orDenied(readFunction(aws, FunctionName)));
 }
 
 /** The same of a function that was read; `stack` is its name. */
-export function tellFunction(aws: Aws, stack: string, found: GetFunctionResponse | undefined): void {
+export async function tellFunction(
+  aws: Aws,
+  stack: string,
+  found: GetFunctionResponse | undefined,
+): Promise<void> {
   if (!found || found.TagsError) return;
   const { Tags: tags = {}, Configuration: { Handler: handler = null, Runtime: runtime = null } = {} } = found;
-  const code = { owner: codeOwnerIn(tags), handler, runtime };
-  tellObjection({ tags, code }, { stack, region: aws.region }, aws.report);
+  const written = codeOwnerIn(tags);
+  const takenBack = written === "own" ? await ownTakenBack(aws, found) : undefined;
+  const owner = takenBack?.stays ? "shipped" : written;
+  tellObjection({ tags, code: { owner, handler, runtime } }, { stack, region: aws.region }, aws.report);
 }

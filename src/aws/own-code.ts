@@ -14,11 +14,19 @@ export interface CodeConfig {
   keepsOwn?: boolean | undefined;
 }
 
+/** What a rollback has made of own code that was written last; empty where there is no such code. */
+export type TakenBack = {
+  /** The release with the shipped handler that serves in its place. */
+  ShippedServes: string;
+  /** The release of the own code that a deploy leaves there. */
+  OwnStays: string;
+};
+
 /** A function as it was found. */
 interface Found {
   properties: { Handler?: string; Runtime?: string };
   /** Whose code it has; empty where nothing says it. */
-  attributes: { Owner: CodeOwner | "" };
+  attributes: { Owner: CodeOwner | "" } & TakenBack;
   tags?: Tags;
 }
 
@@ -70,6 +78,8 @@ export const staysOfCode = (found: Found, config: CodeConfig): readonly string[]
 /** What becomes of own code, in words. */
 export function notesOnCode(found: Found, config: CodeConfig): string[] {
   const { functionName } = config;
+  if (isTakenBack(found) && config.codeFrom === "shipped" && config.keepsOwn !== true)
+    return [`your own code, which a rollback took back, stays as release ${found.attributes.OwnStays}`];
   if (config.codeFrom === "own" && found.attributes.Owner === "shipped")
     return [`your own code takes the place of the shipped handler in ${functionName}`];
   if (!keepsOwnIn(found, config)) return [];
@@ -77,23 +87,33 @@ export function notesOnCode(found: Found, config: CodeConfig): string[] {
   return [`${whose} was not named: it stays in ${functionName}, with its runtime, handler and architecture`];
 }
 
-/** The shipped handler replaces own code only where that is asked for: leaving an option out does not. */
+/** Whether own code was taken back by a rollback: it does not serve, and its release stays. */
+export const isTakenBack = ({ attributes: { OwnStays } }: Pick<Found, "attributes">): boolean =>
+  OwnStays !== "";
+
+/**
+ * The shipped handler replaces own code only where that is asked for: leaving an option out does not. Own code
+ * that a rollback has taken back is not replaced by it: it does not serve, and stays as a release.
+ */
 export function refuseToReplaceOwn(found: Found, config: CodeConfig): void {
   const { functionName, codeFrom, replacesCode = false } = config;
-  if (codeFrom !== "shipped" || replacesCode || !mayBeOwn(found)) return;
-  const { Owner: owner } = found.attributes;
+  if (codeFrom !== "shipped" || replacesCode || !mayBeOwn(found) || isTakenBack(found)) return;
   const { Handler: handler = null, Runtime: runtime = null } = found.properties;
-  throw new CliError(
-    "own-code-replaced",
-    `${functionName} runs ${owner ? "your own code" : "code that may be your own"}, and this deploy would ` +
-      "replace it by the shipped handler",
-    {
-      hint: [
-        "name your code, here or in the config file: ",
-        command("deploy", namesFor({ handler, runtime })),
-        "; for the shipped handler: ",
-        command("deploy", { replaceCode: true }),
-      ],
-    },
-  );
+  throw new CliError("own-code-replaced", `${whoseIn(found, functionName)} by the shipped handler`, {
+    hint: [
+      "name your code, here or in the config file: ",
+      command("deploy", namesFor({ handler, runtime })),
+      "; for the shipped handler: ",
+      command("deploy", { replaceCode: true }),
+    ],
+  });
+}
+
+function whoseIn({ attributes: { Owner: owner, ShippedServes: serves } }: Found, name: string): string {
+  if (serves !== "")
+    return (
+      `${name} was written last with your own code, which no release would keep (release ${serves} with the ` +
+      "shipped handler serves), and this deploy would replace it"
+    );
+  return `${name} runs ${owner ? "your own code" : "code that may be your own"}, and this deploy would replace it`;
 }

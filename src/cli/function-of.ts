@@ -58,6 +58,8 @@ export function tellFound(
 ): CodeOwner | undefined {
   const { Handler: handler = null, Runtime: runtime = null } = properties as Partial<Record<string, string>>;
   const owner = (attributes["Owner"] || undefined) as CodeOwner | undefined;
-  tellObjection({ tags, code: { owner, handler, runtime } }, identity, report);
+  // A deploy replaces own code that was taken back.
+  const replaced = attributes["OwnStays"] ? "shipped" : owner;
+  tellObjection({ tags, code: { owner: replaced, handler, runtime } }, identity, report);
   return owner;
 }

@@ -10,7 +10,7 @@ import {
   type Resource,
 } from "../stack/resource.ts";
 import type { Aws } from "../aws/clients.ts";
-import { codeOwnerIn, latestCodeOwner } from "../aws/code-owner.ts";
+import { codeOwnerIn, latestCodeOwner, ownTakenBack } from "../aws/code-owner.ts";
 import { contentOf, contentWith } from "../aws/function-content.ts";
 import { AS_FOUND, descriptionOf, FIRST } from "../aws/releases.ts";
 import type { AccountResource } from "./account.ts";
@@ -53,6 +53,7 @@ import {
   isNotYetOurs,
   notesOnCode,
   refuseToReplaceOwn,
+  type TakenBack,
   staysOfCode,
   type CodeConfig,
 } from "../aws/own-code.ts";
@@ -77,7 +78,7 @@ interface FunctionProperties extends Partial<SettingProperties>, TagProperties {
   /** "Active" where Lambda runs what was deployed, otherwise why it does not. */
   State: string;
 }
-type FunctionAttributes = {
+type FunctionAttributes = TakenBack & {
   FunctionArn: string;
   /** All that a version has a copy of (`aws/function-content`). */
   Content: string;
@@ -105,6 +106,8 @@ export interface FunctionConfig extends FunctionSettings, CodeConfig {
   zipSha256?: string | undefined;
   tags: Tags;
   configuredTags?: Tags | undefined;
+  /** How many releases a deploy keeps. */
+  keepReleases: number;
   run: string;
 }
 
@@ -116,6 +119,8 @@ type FunctionNeeds = {
   /** For a VPC: Lambda looks for the right to make network interfaces first. */
   policy?: ReturnType<typeof rolePolicy>;
 };
+
+const nothingTaken: TakenBack = { ShippedServes: "", OwnStays: "" };
 
 const step = {
   function: /^(?!Environment|ConfiguredVariables)/,
@@ -177,7 +182,10 @@ export function lambdaFunction(
       // The releases are asked only of what is the stack's already.
       const isOpen = !isNotYetOurs(answer.Tags ?? {});
       const owner = isOpen ? await latestCodeOwner(aws, answer) : codeOwnerIn(answer.Tags);
-      return [foundFunction(answer, owner)];
+      const taken =
+        isOpen && owner === "own" ? await ownTakenBack(aws, answer, config.keepReleases) : undefined;
+      const back = { ShippedServes: taken?.serves ?? "", OwnStays: taken?.stays ?? "" };
+      return [foundFunction(answer, { Owner: owner ?? "", ...back })];
     },
 
     async create(aws, desired) {
@@ -193,6 +201,7 @@ export function lambdaFunction(
         Published,
         AsFound: "",
         Owner: config.codeFrom ?? "",
+        ...nothingTaken,
       };
     },
 
@@ -255,7 +264,7 @@ async function write(
   const isRecovering = !configured && changed.has("State");
   const written = isRecovering ? await recovered(aws, desired, found, config) : configured;
   const Owner = code ? (config.codeFrom ?? "") : found.attributes.Owner;
-  const attributes = { ...found.attributes, Owner };
+  const attributes = { ...found.attributes, Owner, ...(code && nothingTaken) };
   return written ? { ...attributes, Content: contentOf(written) } : attributes;
 }
 
@@ -470,7 +479,7 @@ function foundFunction(
     Tags: tags = {},
     Concurrency = {},
   }: GetFunctionResponse & { Configuration: FunctionConfiguration },
-  owner: CodeOwner | undefined,
+  code: TakenBack & Pick<FunctionAttributes, "Owner">,
 ): Found<FunctionProperties, FunctionAttributes> {
   const { FunctionArn, FunctionName, CodeSha256, Role, Timeout, MemorySize } = complete(
     found,
@@ -484,7 +493,7 @@ function foundFunction(
       Content: contentOf(found),
       Published: "",
       AsFound: isNotYetOurs(tags) ? AS_FOUND : "",
-      Owner: owner ?? "",
+      ...code,
     },
     properties: given({
       FunctionName,

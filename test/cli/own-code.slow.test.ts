@@ -190,6 +190,37 @@ test("own code is replaced by the shipped handler only where that is asked for",
   expect(resources.find(({ id }: { id: string }) => id === "Stage")).toMatchObject({ state: "differs" });
 });
 
+test("own code that a rollback took back gives way to the shipped handler, and stays as a release", async () => {
+  const local = await openLocalAws();
+  const env = { ...pointedAt(local.url), SHELFSHACK_TEST: "false" };
+  const shipped = ["deploy", "--backend-url", "http://127.0.0.1:9"];
+  const own = ["deploy", "--source", folderWith({ "app.mjs": echo }), "--handler", "app.handler"];
+  await run(shipped, { env });
+  await run(own, { env });
+  await run(["rollback"], { env });
+  const { next } = JSON.parse((await run(["releases", "--json"], { env })).stdout);
+  expect(next).toMatchObject([{ argv: [["deploy", "--local"]] }]);
+  const taken = await run(["deploy"], { env });
+  expect(taken).toMatchObject({ code: 0, stderr: expect.stringMatching(/took back, stays as release 2$/m) });
+  const { releases, serves } = JSON.parse((await run(["releases", "--json"], { env })).stdout);
+  expect(serves).toBe("3");
+  expect(releases).toMatchObject([{ number: "3" }, { number: "2", takenBack: true }, { number: "1" }]);
+  expect(releases[0].sha256).toBe(releases[2].sha256);
+  expect((await run(["rollback", "--to", "2"], { env })).code).toBe(0);
+  // What no release has would be lost.
+  await run(own, { env });
+  await run(["rollback", "--to", "3"], { env });
+  const ZipFile = await zipOf({ "app.mjs": `${echo}// by hand` });
+  await local.lambda.send(new UpdateFunctionCodeCommand({ FunctionName, ZipFile }));
+  const lost = await run([...shipped, "--json"], { env });
+  expect([lost.code, errorCode(lost)]).toEqual([4, "own-code-replaced"]);
+  const { error } = JSON.parse(lost.stdout);
+  expect(error.message).toMatch(
+    /written last with your own code, .* \(release 3 with the shipped .* serves\)/,
+  );
+  expect(error.argv.map(([, option]: string[]) => option)).toEqual(["--source", "--replace-code"]);
+});
+
 const FunctionName = "shelfshack-websocket-proxy";
 
 /** What befalls own code that is not named, one after the other, and what `doctor --fix` makes of it. */
