@@ -142,7 +142,7 @@ function withFresh(fresh: string, keys: readonly string[], served: readonly stri
 }
 
 async function finish(
-  { aws, signal }: Pick<OpenStack["run"], "aws" | "signal">,
+  { aws, signal, report }: Pick<OpenStack["run"], "aws" | "signal" | "report">,
   change: Change,
   { variables, lastModified }: DeployedFunction,
 ): Promise<KeysResult> {
@@ -160,6 +160,8 @@ async function finish(
     ...present,
     SIGNING_KEYS: withoutOlder(newest, keysOf(present)),
   }));
+  if (change.force && change.publisher.owner !== "own")
+    await warnUnlessKnown(newest, variables, { signal, report });
   const { alsoServed } = written;
   return resultOf(change, keysOf(written.variables), { action: "finish", changed: true, alsoServed });
 }
@@ -203,26 +205,60 @@ const anyClient = {
   booking: undefined,
 };
 
+/** The first answer that is no acceptance of the new key alone, and who gave it; undefined where there is none. */
+async function refusalOf(newest: string, variables: Variables, signal: AbortSignal) {
+  // The function's own address counts, not the one that a next deploy would give it.
+  const subject = subjectOf(anyClient, variables, [newest]);
+  for (let proof = 0; proof < PROOFS; proof++) {
+    const exchange = await askSigned(subject, { signal });
+    if (!isGood(exchange)) return { exchange, backendUrl: subject.backendUrl };
+  }
+  return undefined;
+}
+
 /**
  * Asks the backend with the new key alone, before the old one goes. Throws a CliError (exit 4) unless it
  * accepts that every time.
  */
 async function refuseUnlessKnown(newest: string, variables: Variables, signal: AbortSignal): Promise<void> {
-  // The function's own address counts, not the one that a next deploy would give it.
-  const subject = subjectOf(anyClient, variables, [newest]);
-  for (let proof = 0; proof < PROOFS; proof++) {
-    const exchange = await askSigned(subject, { signal });
-    if (isGood(exchange)) continue;
-    throw new CliError(
-      "new-key-refused",
-      `the old key was kept: ${subject.backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
-      {
-        hint: isUnauthorized(exchange)
-          ? giveKeys(finishRotation)
-          : ["check with: ", invocation("backend check"), "; if the backend knows the new key, add --force"],
-      },
-    );
-  }
+  const refusal = await refusalOf(newest, variables, signal);
+  if (!refusal) return;
+  const { exchange, backendUrl } = refusal;
+  throw new CliError(
+    "new-key-refused",
+    `the old key was kept: ${backendUrl} does not accept the new one alone (${wordsOf(exchange)})`,
+    {
+      hint: isUnauthorized(exchange)
+        ? giveKeys(finishRotation)
+        : ["check with: ", invocation("backend check"), "; if the backend knows the new key, add --force"],
+    },
+  );
+}
+
+/** With `--force` the old key is gone whatever the backend says: then that is told. */
+async function warnUnlessKnown(
+  newest: string,
+  variables: Variables,
+  { signal, report }: Pick<OpenStack["run"], "signal" | "report">,
+): Promise<void> {
+  if (!URL.canParse(variables["BACKEND_URL"] ?? "")) return;
+  const refusal = await refusalOf(newest, variables, signal);
+  if (!refusal) return;
+  const { exchange, backendUrl } = refusal;
+  const said = `${backendUrl} does not accept the only key that is left (${wordsOf(exchange)})`;
+  report(
+    isUnauthorized(exchange)
+      ? {
+          kind: "warning",
+          message: `${said}: it refuses every client until it has that key`,
+          hint: giveKeys(invocation("backend check")),
+        }
+      : {
+          kind: "warning",
+          message: `${said}: whether it knows that key is not proven`,
+          hint: ["check with: ", invocation("backend check")],
+        },
+  );
 }
 
 function resultOf(

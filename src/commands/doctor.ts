@@ -16,9 +16,10 @@ import type { OptionsOf } from "../settings/commands.ts";
 import { steps as allSteps, withoutReleasing, type Step } from "../settings/table.ts";
 import type { WebSocketStack } from "../resources/stack.ts";
 import { deployStack, planStack, type DeployableStack, type Place } from "../stack/deploy.ts";
-import { placeText } from "../terminal/changes.ts";
+import { didWords, placeText } from "../terminal/changes.ts";
 import { oneLine } from "../terminal/format.ts";
 import { checkLines, countsOf, countsText } from "../terminal/checks.ts";
+import type { ChangeLine } from "../stack/describe.ts";
 import { managedByOther } from "../stack/ownership.ts";
 import type { Reading } from "../verify/evidence.ts";
 import { isBad, type CheckLine } from "../verify/examine.ts";
@@ -35,6 +36,8 @@ interface DoctorResult extends Place {
   cause: CheckLine["code"];
   /** The steps that `--fix` has run. */
   repaired: readonly Step[];
+  /** What it has created or changed with them. */
+  changes: readonly ChangeLine[];
   /** The steps that repair what a deploy can repair. */
   steps: readonly Step[];
   /** The steps that `--fix` leaves out, as they would serve own code that was changed and not named. */
@@ -55,7 +58,8 @@ export const command: Command<"doctor", DoctorResult> = {
     const { managedBy } = first;
     if (fix && managedBy !== null) throw managedByOther(`the stack ${options.functionName}`, managedBy);
     const steps = fix ? stepsIn(first.checks) : [];
-    const alsoServed = steps.length > 0 ? await repair(steps, first, { ...options, allowHttp }, context) : [];
+    const { alsoServed, changes } =
+      steps.length > 0 ? await repair(steps, first, { ...options, allowHttp }, context) : NOTHING;
     const { account, checks, leftOut } = steps.length > 0 ? await examine(1) : first;
     const counts = countsOf(checks);
     const { region, profile, endpointUrl } = await context.aws(options);
@@ -70,6 +74,7 @@ export const command: Command<"doctor", DoctorResult> = {
       ...counts,
       cause: checks.find(({ outcome }) => outcome === "failed")?.code ?? null,
       repaired: steps,
+      changes,
       steps: stepsIn(checks),
       leftOut,
       alsoServed,
@@ -78,7 +83,7 @@ export const command: Command<"doctor", DoctorResult> = {
   },
 
   render(
-    { checks, passed, failed, warnings, skipped, repaired, leftOut, alsoServed, steps, ...place },
+    { checks, passed, failed, warnings, skipped, repaired, changes, leftOut, alsoServed, steps, ...place },
     { fix },
   ) {
     return joined([
@@ -87,7 +92,7 @@ export const command: Command<"doctor", DoctorResult> = {
       ...checkLines(summed(checks)),
       "",
       countsText({ passed, failed, warnings, skipped }),
-      ...(fix ? [repairedText(repaired, { leftOut, alsoServed, steps })] : []),
+      ...(fix ? [repairedText({ repaired, changes, leftOut, alsoServed, steps })] : []),
     ]);
   },
 
@@ -127,7 +132,7 @@ async function examined(
   const title = "asked every hop of a message";
   const startedAt = performance.now();
   report({ kind: "started", id, title });
-  const [{ doctorChecks }, { openEvidence }, { readersOf }, { examine }, aws, { compared }] =
+  const [{ doctorChecks, eachKey }, { openEvidence }, { readersOf }, { examine }, aws, { compared }] =
     await Promise.all([
       import("../verify/selections.ts"),
       import("../verify/evidence.ts"),
@@ -143,8 +148,11 @@ async function examined(
   const looking = { aws, names, client, expected: code, named, accessLogs, taskRole, signal, timeScale };
   const read = openEvidence(readersOf(looking));
   const wanted = doctorChecks.filter(({ about }) => about !== "taskRole" || taskRole !== undefined);
-  const checks = await examine(wanted, read);
+  const examinedAll = await examine(wanted, read);
   signal.throwIfAborted();
+  const backend = await read("backend");
+  const isRotating = backend.kind === "present" && backend.value.subject.keys.length === 2;
+  const checks = examinedAll.filter(({ id }) => id !== eachKey.id || isRotating);
   report({ kind: "finished", id, title, outcome: "done", ms: performance.now() - startedAt });
   const [caller, manager, owner] = await Promise.all([read("caller"), read("managedBy"), read("owner")]);
   const account = caller.kind === "present" ? caller.value.account : null;
@@ -155,7 +163,7 @@ async function examined(
     });
   const managedBy = manager.kind === "present" ? manager.value : null;
   const kept = await read("kept");
-  if (kept.kind === "present") tellFunction(aws, functionName, kept.value);
+  if (kept.kind === "present") await tellFunction(aws, functionName, kept.value);
   const found = { account, managedBy, leftOut: [], isOwnUnnamed: false };
   if (managedBy !== null) return { ...found, checks: leftTo(managedBy, checks) };
   const isOwnUnnamed = named === "shipped" && owner.kind === "present" && owner.value === "own";
@@ -202,17 +210,20 @@ const stepsIn = (checks: readonly CheckLine[]): Step[] =>
 
 type Deployable = Omit<Options, "fix" | "taskRole" | "booking" | "token" | "tokenStdin" | "type">;
 
+type Repair = Pick<DoctorResult, "changes" | "alsoServed">;
+const NOTHING: Repair = { changes: [], alsoServed: [] };
+
 /**
  * Runs these steps of a deploy, which refuses what is not ours; all of them as a whole deploy. A release is
  * of everything in the function: variables that were changed since it serves are taken back first. Returns
- * the names of what else is served then.
+ * what was changed, and the names of what else is served then.
  */
 async function repair(
   steps: readonly Step[],
   { checks, isOwnUnnamed }: Examined,
   options: Deployable,
   context: Context,
-): Promise<readonly string[]> {
+): Promise<Repair> {
   const isWhole = steps.length === allSteps.length && !isOwnUnnamed;
   if (options.backendUrl || (isWhole && !isOwnCode(options))) checkBackendUrl(options, context.report);
   const only = isWhole ? undefined : steps;
@@ -220,11 +231,11 @@ async function repair(
   const isToTakeBack = checks.some(({ id, repair: wanted }) => id === "release" && wanted.includes("env"));
   const taken = isToTakeBack ? await takeBack(open, only, context) : [];
   try {
-    const { alsoServed } = await deployStack(open, { only }, (_changes, place, also) => {
+    const { alsoServed, resources } = await deployStack(open, { only }, (_changes, place, also) => {
       context.report({ kind: "note", message: placeText(place) });
       if (also) tellAlso(also, context);
     });
-    return alsoServed;
+    return { changes: resources.filter(({ action }) => action !== "none"), alsoServed };
   } catch (error) {
     throw taken.length > 0 ? afterTaking(taken, error) : error;
   }
@@ -272,15 +283,21 @@ function summed(checks: readonly CheckLine[]): CheckLine[] {
   });
 }
 
-/** What `--fix` has done, what is wrong all the same (`steps`), and what it has left out. */
-function repairedText(
-  ran: readonly Step[],
-  { leftOut, alsoServed, steps }: Pick<DoctorResult, "leftOut" | "alsoServed" | "steps">,
-): string {
-  const done = ran.filter((step) => !steps.includes(step));
-  const open = ran.filter((step) => steps.includes(step));
+/** What `--fix` has changed, what is wrong all the same (`steps`), and what it has left out. */
+function repairedText({
+  repaired,
+  changes,
+  leftOut,
+  alsoServed,
+  steps,
+}: Pick<DoctorResult, "repaired" | "changes" | "leftOut" | "alsoServed" | "steps">): string {
+  const open = repaired.filter((step) => steps.includes(step));
+  const done = repaired.filter((step) => !steps.includes(step));
+  const changed = changes.map(({ id, action }) => `${id} ${didWords[action]}`);
+  // Variables that were taken back are changes of no resource.
+  const what = changed.length > 0 ? changed : done;
   const texts = [
-    ...(done.length > 0 ? [`repaired: ${done.join(", ")}`] : []),
+    ...(what.length > 0 ? [`${open.length > 0 ? "changed" : "repaired"}: ${what.join(", ")}`] : []),
     ...(open.length > 0 ? [`still wrong after it: ${open.join(", ")}`] : []),
     ...(alsoServed.length > 0
       ? [`served with it, as it was changed by other ways: ${alsoServed.map(oneLine).join(", ")}`]

@@ -26,9 +26,17 @@ const paints: Readonly<Record<Action, (text: string) => string>> = {
   delete: style.red,
   none: style.dim,
 };
+/** What was done to a resource. */
+export const didWords: Readonly<Record<Action, string>> = {
+  create: "created",
+  update: "updated",
+  replace: "replaced",
+  delete: "deleted",
+  none: "",
+};
 const words: Readonly<Record<"would" | "did", Readonly<Record<Action, string>>>> = {
   would: { create: "create", update: "update", replace: "replace", delete: "delete", none: "" },
-  did: { create: "created", update: "updated", replace: "replaced", delete: "deleted", none: "" },
+  did: didWords,
 };
 
 const LONGEST_VALUE = 120;

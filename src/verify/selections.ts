@@ -31,6 +31,8 @@ import { stage } from "./checks/stage.ts";
 import { taskRole } from "./checks/task-role.ts";
 import { throttle } from "./checks/throttle.ts";
 
+export { eachKey } from "./backend/signature-checks.ts";
+
 /** Of the doctor: every hop, in the order in which a message travels. */
 export const doctorChecks: readonly Check[] = [
   credentials,

@@ -278,6 +278,28 @@ const messageEvent = (messageId: string) =>
     isBase64Encoded: false,
   });
 
+test("a backend without the new key is told by doctor before the end, and by a forced one after it", async () => {
+  const { env, known, variables } = await deployed(acceptsUnknownConnections);
+  const eachKey = async () => {
+    const { checks } = JSON.parse((await run(["doctor", "--json"], { env })).stdout);
+    return checks.find(({ id }: { id: string }) => id === "each-key");
+  };
+  expect(await eachKey()).toBeUndefined();
+  await run(["backend", "keys", "rotate"], { env });
+  expect(await eachKey()).toMatchObject({ outcome: "warning", code: "keys-unknown" });
+  const [fresh = ""] = (await variables())["SIGNING_KEYS"]?.split(",") ?? [];
+  known.unshift(fresh);
+  expect(await eachKey()).toMatchObject({ outcome: "passed" });
+  known.shift();
+  const forced = await run(["backend", "keys", "rotate", "--finish", "--force"], { env });
+  expect(forced.code).toBe(0);
+  expect(forced.stderr).toMatch(
+    /^warning: http\S+ does not accept the only key .*401.*refuses every client/m,
+  );
+  expect(forced.stderr).toContain("outputs --for backend --out backend.env");
+  expect(forced.stdout + forced.stderr).not.toContain("whsec_");
+}, 60_000);
+
 test("a deploy in the middle of a rotation keeps both keys", async () => {
   const { env, stack, variables } = await deployed();
   await run(["backend", "keys", "rotate"], { env });

@@ -153,7 +153,7 @@ test.each([
         backend: { argv: [["outputs", "--for", "backend", "--out", "backend.env", "--local"]] },
       },
     ]);
-    expect(lax.stderr).toContain(`! test event and a real WebSocket incomplete (${said[code]})\n`);
+    expect(lax.stderr).toContain(`! test event and a real WebSocket incomplete (${said[code]})`);
     const { unproven } = result as { unproven: { why: string }[] };
     expect(lax.stderr).toContain(`\n::warning title=shelfshack-ws::not proven: ${what}: ${unproven[0]?.why}`);
     const strict = await run(["deploy", ...address, "--memory", "512"], { env });

@@ -1,10 +1,20 @@
-import { TagResourceCommand as TagApiCommand } from "@aws-sdk/client-apigatewayv2";
+import {
+  DeleteRouteCommand,
+  GetRoutesCommand,
+  TagResourceCommand as TagApiCommand,
+} from "@aws-sdk/client-apigatewayv2";
 import { DeleteRolePolicyCommand, TagRoleCommand } from "@aws-sdk/client-iam";
-import { TagResourceCommand as TagFunctionCommand } from "@aws-sdk/client-lambda";
+import {
+  GetPolicyCommand,
+  RemovePermissionCommand,
+  TagResourceCommand as TagFunctionCommand,
+} from "@aws-sdk/client-lambda";
 import { expect, test } from "vitest";
 import { mutating, pointedAt } from "../support/local-aws.ts";
 import { openPatient } from "../support/doctor.ts";
 import { run } from "../support/program.ts";
+
+const served = { FunctionName: "shelfshack-websocket-proxy", Qualifier: "live" };
 
 interface Said {
   healthy: boolean;
@@ -42,10 +52,34 @@ test("S23 a healthy stack ends with 0; without its policy the hop is named, --fi
     argv: [["deploy", "--only", "policy", "--local"]],
   });
 
-  expect(await doctor("--fix")).toMatchObject([0, { healthy: true, repaired: ["policy"] }]);
+  expect(await doctor("--fix")).toMatchObject([
+    0,
+    { healthy: true, repaired: ["policy"], changes: [{ id: "RolePolicy", action: "create" }] },
+  ]);
   const told = await run(["doctor"], { env });
   expect(told.code).toBe(0);
   expect(told.stdout).toContain("\n✓  the role may send frames");
+}, 60_000);
+
+test("S23 what never reached the function is traced; --fix names what it made, not its steps", async () => {
+  const { apigatewayv2, lambda, url, ApiId } = await openPatient();
+  const env = { ...pointedAt(url), SHELFSHACK_TOKEN: "good" };
+  const { Policy = "" } = await lambda.send(new GetPolicyCommand(served));
+  for (const { Sid: StatementId } of JSON.parse(Policy).Statement)
+    await lambda.send(new RemovePermissionCommand({ ...served, StatementId }));
+  const sick = JSON.parse((await run(["doctor", "--json"], { env })).stdout) as Said;
+  expect(sick.cause).toBe("permission-missing");
+  const advised = sick.checks.flatMap(({ argv = [] }) => argv);
+  expect(advised.filter(([word]) => word === "logs")).toEqual([]);
+  expect(advised.filter(([word]) => word === "trace")).not.toEqual([]);
+  const { Items = [] } = await apigatewayv2.send(new GetRoutesCommand({ ApiId }));
+  const { RouteId } = Items.find(({ RouteKey }) => RouteKey === "$default")!;
+  await apigatewayv2.send(new DeleteRouteCommand({ ApiId, RouteId }));
+  const { code, stdout } = await run(["doctor", "--fix"], { env });
+  expect([code, /^repaired: (.*)$/m.exec(stdout)?.[1]?.split(", ").toSorted()]).toEqual([
+    0,
+    expect.arrayContaining(["Permission created", "RouteDefault created"]),
+  ]);
 }, 60_000);
 
 test("S34 without an answer of AWS one cause is told, and nothing else is guessed", async () => {

@@ -74,7 +74,7 @@ const absent: Readonly<Record<CommandName, Absent>> = {
     ...place,
     ...plainNext,
     ...healthy("result.checks[]"),
-    "no check failed": "result.cause result.repaired[] result.steps[] result.leftOut[]",
+    "no check failed": "result.cause result.repaired[] result.changes[] result.steps[] result.leftOut[]",
     "nothing was changed by hand": "result.alsoServed[]",
   },
   env: {

@@ -3,7 +3,7 @@ import { entryChecks } from "./entry-checks.ts";
 import { messageChecks } from "./message-checks.ts";
 import type { BackendCheck } from "./question.ts";
 import { registerChecks } from "./register-checks.ts";
-import { signatureChecks } from "./signature-checks.ts";
+import { eachKey, signatureChecks } from "./signature-checks.ts";
 
 /** What a backend is checked for, by topic, in the order in which it is asked: later ones need earlier. */
 export const topics: Readonly<Record<string, readonly BackendCheck[]>> = {
@@ -26,6 +26,7 @@ const ofThePath: ReadonlySet<string> = new Set([
   "endpoint-disconnect",
   "entry",
   "backend-clock",
+  eachKey.id,
   "register",
   "every-worker",
   "message-repeated",

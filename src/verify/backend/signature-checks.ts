@@ -225,7 +225,8 @@ const withinTime = question({
   },
 });
 
-const eachKey = question({
+/** Whether a rotation can be finished; it says something only where there are two keys. */
+export const eachKey = question({
   id: "each-key",
   title: "each of the two keys is accepted alone",
   requires: ["keys", "entry"],
