@@ -92,8 +92,8 @@ export const isTakenBack = ({ attributes: { OwnStays } }: Pick<Found, "attribute
   OwnStays !== "";
 
 /**
- * The shipped handler replaces own code only where that is asked for: leaving an option out does not. Own code
- * that a rollback has taken back is not replaced by it: it does not serve, and stays as a release.
+ * The shipped handler replaces own code only where that is asked for: leaving an option out does not. Own
+ * code that a rollback has taken back is not replaced by it: it does not serve, and stays as a release.
  */
 export function refuseToReplaceOwn(found: Found, config: CodeConfig): void {
   const { functionName, codeFrom, replacesCode = false } = config;
@@ -112,8 +112,9 @@ export function refuseToReplaceOwn(found: Found, config: CodeConfig): void {
 function whoseIn({ attributes: { Owner: owner, ShippedServes: serves } }: Found, name: string): string {
   if (serves !== "")
     return (
-      `${name} was written last with your own code, which no release would keep (release ${serves} with the ` +
-      "shipped handler serves), and this deploy would replace it"
+      `${name} was written last with your own code, which no release would keep (release ${serves} ` +
+      "with the shipped handler serves), and this deploy would replace it"
     );
-  return `${name} runs ${owner ? "your own code" : "code that may be your own"}, and this deploy would replace it`;
+  const whose = owner ? "your own code" : "code that may be your own";
+  return `${name} runs ${whose}, and this deploy would replace it`;
 }

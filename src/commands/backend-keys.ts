@@ -205,7 +205,7 @@ const anyClient = {
   booking: undefined,
 };
 
-/** The first answer that is no acceptance of the new key alone, and who gave it; undefined where there is none. */
+/** The first answer that does not accept the new key alone, and who gave it; undefined where all do. */
 async function refusalOf(newest: string, variables: Variables, signal: AbortSignal) {
   // The function's own address counts, not the one that a next deploy would give it.
   const subject = subjectOf(anyClient, variables, [newest]);

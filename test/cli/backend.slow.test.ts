@@ -278,7 +278,7 @@ const messageEvent = (messageId: string) =>
     isBase64Encoded: false,
   });
 
-test("a backend without the new key is told by doctor before the end, and by a forced one after it", async () => {
+test("doctor tells of a backend without the new key, and so does a forced end", async () => {
   const { env, known, variables } = await deployed(acceptsUnknownConnections);
   const eachKey = async () => {
     const { checks } = JSON.parse((await run(["doctor", "--json"], { env })).stdout);

@@ -190,7 +190,7 @@ test("own code is replaced by the shipped handler only where that is asked for",
   expect(resources.find(({ id }: { id: string }) => id === "Stage")).toMatchObject({ state: "differs" });
 });
 
-test("own code that a rollback took back gives way to the shipped handler, and stays as a release", async () => {
+test("own code that was taken back gives way to the shipped handler, and stays a release", async () => {
   const local = await openLocalAws();
   const env = { ...pointedAt(local.url), SHELFSHACK_TEST: "false" };
   const shipped = ["deploy", "--backend-url", "http://127.0.0.1:9"];
