@@ -110,7 +110,10 @@ async function walkThrough(
     const deployed = await asTyped(`deploy --local --backend-url ${target.backendUrl}`, context, () =>
       deployStack(open),
     );
-    emitText([`${placeText(deployed)}\n`, ...deploymentText(deployed, { localPort: target.port })], context);
+    emitText(
+      [`${placeText(deployed)}\n`, ...deploymentText(deployed, { localPort: target.port, width: room() })],
+      context,
+    );
     return deployed;
   };
 
@@ -132,7 +135,7 @@ async function walkThrough(
 
   step("Remove everything");
   const removal = await asTyped("destroy --local --yes", context, () => destroyStack(open));
-  emitText(removalText(removal), context);
+  emitText(removalText(removal, { width: room() }), context);
   return { delivered, secondDeployChanged: second.changed, removed: removal.removed.length };
 }
 
@@ -162,13 +165,13 @@ async function invoke(
   const result = await asTyped("test --local --booking 1", context, () =>
     testResult(aws, { functionName, stage, ...client, owner: "shipped" }, context.signal),
   );
-  emitText(testText(result), context);
+  emitText(testText(result, room()), context);
 }
 
 async function readLog(target: Target, context: Context<TranscriptItem>): Promise<void> {
   const aws = await context.aws(target);
   const follow = false;
-  const emit = (record: LogRecord) => emitText(recordLine(record, screenWidth() - INDENT.length), context);
+  const emit = (record: LogRecord) => emitText(recordLine(record, room()), context);
   const { tailLog } = await import("../logs/tail.ts");
   const result = await asTyped("logs tail --local --no-follow", context, () =>
     tailLog(aws, { ...target, errors: false, follow }, { ...context, emit }),
@@ -231,6 +234,8 @@ const disposable = <T extends { close(): Promise<void> }>(thing: T): T & AsyncDi
 
 /** In front of what a step has to say. */
 const INDENT = "  ";
+/** What is left beside that: columns are laid out in it, or the screen would break their lines again. */
+const room = (): number => screenWidth() - INDENT.length;
 
 function transcript(item: TranscriptItem): Advice {
   if (item.kind === "step") return `\n── ${item.title}`;

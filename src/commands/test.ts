@@ -25,7 +25,7 @@ export const command: Command<"test", TestResult> = {
     return await testResult(aws, { functionName, stage, booking, type, token, event, owner }, context.signal);
   },
 
-  render: testText,
+  render: (result) => testText(result),
   next(result, client) {
     const { next, when } = nextAfterTest(result, client);
     return typing(next, when);

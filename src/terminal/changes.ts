@@ -7,7 +7,7 @@ import type { Action } from "../stack/engine.ts";
 import type { SmokeTest } from "../verify/proof.ts";
 import type { Unproven } from "../verify/unproven.ts";
 import { isPlain, variableLine } from "./assignments.ts";
-import { table, type Row } from "./format.ts";
+import { screenWidth, table, type Row } from "./format.ts";
 import { shortCheckLines } from "./checks.ts";
 import { continued } from "./record.ts";
 import { style } from "./style.ts";
@@ -69,14 +69,18 @@ function commonLength(one: string, other: string): number {
 }
 
 /** One line for each change, and one below it for each value that differs. */
-export function renderChanges(lines: readonly ChangeLine[], tense: "would" | "did"): string {
+export function renderChanges(
+  lines: readonly ChangeLine[],
+  tense: "would" | "did",
+  width = screenWidth(),
+): string {
   const changing = lines.filter(({ action }) => action !== "none");
   const rows = changing.flatMap(({ id, name, action, differences, brings }): Row[] => [
     [`${paints[action](signs[action])} ${words[tense][action]}`, id, name],
     ...(action === "update" ? differences.flatMap(byMember).map(differenceText) : []),
     ...broughtText(brings),
   ]);
-  return [table(rows), "", summary(lines, tense)].join("\n");
+  return [table(rows, width), "", summary(lines, tense)].join("\n");
 }
 
 /** What comes with a change, a line each. */
@@ -149,11 +153,19 @@ export interface CodeThen {
  */
 export function deploymentText(
   { changed, resources, code, url, backendUrl }: Omit<DeployOutcome, "code"> & { code: CodeThen | null },
-  { dryRun = false, only, test = null, unproven = [], strict = false, localPort }: DeploymentFacts = {},
+  {
+    dryRun = false,
+    only,
+    test = null,
+    unproven = [],
+    strict = false,
+    localPort,
+    width,
+  }: DeploymentFacts = {},
 ): readonly (string | Invocation)[] {
   const upToDate =
     only || code === null ? "no changes" : `no changes; code up to date (sha256 ${code.sha256})`;
-  const what = changed ? renderChanges(resources, dryRun ? "would" : "did") : upToDate;
+  const what = changed ? renderChanges(resources, dryRun ? "would" : "did", width) : upToDate;
   const lines = [
     what,
     ...(test ? ["", ...shortCheckLines(test.checks)] : []),
@@ -188,24 +200,30 @@ interface DeploymentFacts {
   strict?: boolean;
   /** Of a local AWS that the run was not pointed at, and its commands have to be. */
   localPort?: number;
+  /** Of the screen, where it is narrower for this. */
+  width?: number;
 }
 
 /** What was deleted, without what was said before: the list of it, and where it was. */
 export function removalText(
   { removed, left, ...place }: Removal,
-  { isListed = false, isPlaced = false }: { isListed?: boolean; isPlaced?: boolean } = {},
+  {
+    isListed = false,
+    isPlaced = false,
+    width,
+  }: { isListed?: boolean; isPlaced?: boolean; width?: number } = {},
 ): string {
   const where = isPlaced ? [] : [placeText(place)];
   if (removed.length + left.length === 0)
     return [...where, `nothing to remove: there is no stack ${place.stack} in ${place.region}`].join("\n");
-  const list = isListed ? [] : [...where, removedText([...removed, ...left]), ""];
+  const list = isListed ? [] : [...where, removedText([...removed, ...left], width), ""];
   const stays = left.length > 0 ? [`${left.length} adopted before and left, without our tags`] : [];
   const gone = removed.length > 0 ? [`${removed.length} removed, with everything inside them`] : [];
   return [...list, ...gone, ...stays].join("\n");
 }
 
 /** What is deleted or left, one line each; an id of AWS's only where it says more than the name. */
-export function removedText(lines: readonly (RemovedLine | LeftLine)[]): string {
+export function removedText(lines: readonly (RemovedLine | LeftLine)[], width = screenWidth()): string {
   return table(
     lines.flatMap((line): Row[] => [
       [
@@ -215,5 +233,6 @@ export function removedText(lines: readonly (RemovedLine | LeftLine)[]): string 
       ],
       ...("keeps" in line ? [`was adopted: it stays without our tags, and so do ${line.keeps}`] : []),
     ]),
+    width,
   );
 }

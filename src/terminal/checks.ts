@@ -1,5 +1,5 @@
 import { partsOf, type Advice } from "../errors/advice.ts";
-import { plural, tableLines } from "./format.ts";
+import { plural, screenWidth, tableLines } from "./format.ts";
 import { style } from "./style.ts";
 
 /** One check as it is shown. */
@@ -19,13 +19,16 @@ const signs: Readonly<Record<CheckText["outcome"], string>> = {
 };
 
 /** Checks as a table, with why and fix below the ones that need it; a fix is not wrapped. */
-export function checkLines(checks: readonly CheckText[]): Advice[] {
+export function checkLines(checks: readonly CheckText[], width = screenWidth()): Advice[] {
   const rows = checks.flatMap(({ means, fix, ...check }) => [
     { row: rowOf(check) },
     ...(means ? [{ row: `why: ${means}` }] : []),
     ...(fix ? [{ row: "fix:", fix }] : []),
   ]);
-  const lines = tableLines(rows.map(({ row }) => row));
+  const lines = tableLines(
+    rows.map(({ row }) => row),
+    width,
+  );
   return rows.map(({ fix }, index) =>
     fix === undefined ? (lines[index] ?? "") : [`${lines[index]} `, ...partsOf(fix)],
   );

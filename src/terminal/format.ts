@@ -42,8 +42,8 @@ export type Row = readonly string[] | string;
 
 /**
  * Rows in columns, at most `width` columns wide, line ends within a cell shown as such: the widest column
- * gives way first and its cells wrap. Where even that is too wide, every row becomes a block of lines. A cell
- * that must wrap loses its style, no text is ever left out.
+ * gives way first and its cells wrap. A row of which two cells would wrap, or a word would be broken, becomes
+ * a block of lines. A cell that must wrap loses its style, no text is ever left out.
  */
 export const table = (rows: readonly Row[], width = screenWidth()): string =>
   tableLines(rows, width).join("\n");
@@ -62,10 +62,13 @@ function linesUnder(head: readonly string[], rows: readonly Row[], width: number
   const cells = shown.filter((row) => typeof row !== "string");
   const widths = fittingWidths([head, ...cells], width);
   const breaks = (cell: string, column: number) => widthOf(longestWord(cell)) > (widths[column] ?? 0);
-  const isHeaded = head.length > 0 && cells.some((row) => !row.some(breaks));
+  const wraps = (cell: string, column: number) => widthOf(cell) > (widths[column] ?? 0);
+  // The words of two columns that wrap beside each other are read as one sentence.
+  const isBlock = (row: readonly string[]) => row.some(breaks) || row.filter(wraps).length > 1;
+  const isHeaded = head.length > 0 && cells.some((row) => !isBlock(row));
   const lines = shown.map((row) => {
     if (typeof row === "string") return remark(row, width);
-    return row.some(breaks) ? block(labelled(row, head), width) : rowLines(row, widths);
+    return isBlock(row) ? block(labelled(row, head), width) : rowLines(row, widths);
   });
   return isHeaded ? [rowLines(head, widths), ...lines] : lines;
 }
@@ -167,8 +170,11 @@ const held = (text: string): string => text.replaceAll(" ", HELD);
 const released = (text: string): string => text.replaceAll(HELD, " ");
 const wholesHeld = (text: string): string => withWholes(safeStyled(text), held);
 
-/** What is copied as one: a name, an ARN, a path, the id of a connection; or else a single character. */
-const unit = /[\w!#$%&*+./:=?@~^|-]+ ?|./gsu;
+/**
+ * What is copied as one: a name, an ARN, a path, the id of a connection, with what closes it; or else one
+ * character.
+ */
+const unit = /[\w!#$%&*+./:=?@~^|-]+[,;)]* ?|./gsu;
 
 /** A word that is longer than a line, in pieces that are not; an address stays whole too. */
 function brokenWord(word: string, width: number): string[] {
@@ -200,12 +206,14 @@ export const fold = (text: string, width: number): string =>
 
 function foldLine(line: string, width: number): string {
   const hang = hangOf(line, width);
+  // What is said behind a command is no part of what stands before it.
+  const behind = /^ +(?=\S)/.exec(unstyled(line))?.[0] ?? hang;
   const lines = [""];
   for (const word of wholesHeld(line).split(/(?<= )(?! )/)) {
     const last = lines.at(-1) ?? "";
     const fits = last.trim() === "" || widthOf(last + word.trimEnd()) <= width;
     if (fits && !last.includes(HELD)) lines[lines.length - 1] = last + word;
-    else lines.push(hang + word);
+    else lines.push((last.includes(HELD) ? behind : hang) + word);
   }
   return lines.map(withoutSemicolon).map(released).join("\n");
 }

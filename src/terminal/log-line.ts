@@ -29,7 +29,7 @@ export const levelWord = (level: LogLevel): string => levelStyles[level](level.p
 
 /** How a tail ended; empty where its records say it all. */
 export function tailText({ group, exists, invoked, records }: TailResult, follow: boolean): string {
-  if (!exists) return `not invoked yet: there is no log group ${group}, and nothing seems to be deployed`;
+  if (!exists) return `not invoked yet, and nothing seems to be deployed: there is no log group ${group}`;
   if (!invoked) return `not invoked yet: there is nothing in ${group}`;
   return records === 0 && !follow ? `nothing in ${group} in that time` : "";
 }

@@ -136,7 +136,7 @@ test("S24 no log group, or one without a stream: not invoked yet, exit code 0", 
   expect([missing.code, missing.stdout]).toEqual([
     0,
     expect.stringContaining(
-      `not invoked yet: there is no log group ${logGroupName}, and nothing seems to be deployed`,
+      `not invoked yet, and nothing seems to be deployed: there is no log group ${logGroupName}`,
     ),
   ]);
   expect(missing.stdout).not.toContain("shelfshack-ws.js test");

@@ -111,6 +111,23 @@ test("a command is not broken where its line is folded, and what follows is not 
   expect(paint(fold(checked, 60))).toBe("restart it: shelfshack-ws outputs\n  check it: shelfshack-ws test.");
 });
 
+test("what is said behind a command begins where its own line does", () => {
+  const text = `  which: ${whole("shelfshack-ws doctor")}; this shows why: ${whole("shelfshack-ws trace")}`;
+  expect(paint(fold(text, 30))).toBe(
+    "  which: shelfshack-ws doctor\n  this shows why:\n    shelfshack-ws trace",
+  );
+});
+
+test("two cells of a row never wrap beside each other, and no name loses what closes it", () => {
+  const row = ["✓", "a client is accepted through it", "the backend accepted the event"];
+  expect(table([row], 38)).toBe("✓  a client is accepted through it\n   the backend accepted the event");
+  expect(wrap("no group /aws/lambda/proxy, and no more", 18)).toEqual([
+    "no group",
+    "/aws/lambda/proxy,",
+    "and no more",
+  ]);
+});
+
 test("no word is broken in a column, and no address at all", () => {
   expect(table([["one", "shelfshack-websocket-api"]], 26)).toBe("one\n  shelfshack-websocket-api");
   expect(table([["a", "http://127.0.0.1:4566/x"]], 20)).toBe("a\n  http://127.0.0.1:4566/x");
