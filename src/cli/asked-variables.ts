@@ -50,7 +50,7 @@ export async function valueOf(
   if (name === undefined) return {};
   const { secretValue } = await import("../terminal/line.ts");
   const value = await typed(() => secretValue(name, stdin, { most: LARGEST_ENVIRONMENT, signal }));
-  return Object.fromEntries([assigned(name, value)]);
+  return Object.fromEntries([assigned(name, value, { isSeen: false })]);
 }
 
 /** Each `NAME=VALUE`, and a bare `NAME`. */
@@ -67,22 +67,27 @@ function assignmentsIn(words: readonly string[]): Pick<Asked, "given" | "unread"
 
 function assignmentIn(word: string): [string, string] {
   const at = word.indexOf("=");
-  return assigned(word.slice(0, at), word.slice(at + 1));
+  return assigned(word.slice(0, at), word.slice(at + 1), { isSeen: true });
 }
 
-function assigned(name: string, words: string): [string, string] {
+/** Throws a CliError, which shows no value that came unseen: what was pasted there may be any secret. */
+function assigned(name: string, words: string, { isSeen }: { isSeen: boolean }): [string, string] {
   const read = readVariable(name, words);
-  if ("value" in read) return [name, read.value];
-  throw refusalOf(read);
+  if (!("fault" in read)) return [name, read.value];
+  throw refusalOf(isSeen ? read : { name: read.name, fault: read.fault });
 }
 
-const refusalOf = ({ shown, fault }: RefusedVariable): CliError =>
-  new CliError("value-invalid", `env set: ${shown}: ${fault}`, {
-    hint:
-      shown === "API_GATEWAY_ENDPOINT"
-        ? ["to set it anew: ", invocation("deploy", { only: ["endpoint"] })]
-        : undefined,
-  });
+const refusalOf = ({ name, value, fault }: RefusedVariable): CliError =>
+  new CliError(
+    "value-invalid",
+    `env set: ${name}${value === undefined ? "" : ` is ${JSON.stringify(value)}`}: ${fault}`,
+    {
+      hint:
+        name === "API_GATEWAY_ENDPOINT"
+          ? ["to set it anew: ", invocation("deploy", { only: ["endpoint"] })]
+          : undefined,
+    },
+  );
 
 /** What each deploy writes. Only the shipped handler needs a backend besides. */
 const ofTheStack = ["API_GATEWAY_ENDPOINT", "SIGNING_KEYS"];

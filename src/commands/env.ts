@@ -53,8 +53,9 @@ export const command: Command<"env", EnvResult> = {
   ) {
     const { functionName } = names;
     const { action, removed, given, unread } = askedIn(context.args);
+    const shown = unread === "BACKEND_URL" ? unread : undefined;
     const checkBackend = ({ BACKEND_URL: url }: Variables) =>
-      url ? checkBackendUrl({ ...names, allowHttp, backendUrl: url }, context.report) : undefined;
+      url ? checkBackendUrl({ ...names, allowHttp, backendUrl: url }, context.report, shown) : undefined;
     // A person is asked last: for no secret that is refused then.
     const isTyped = unread !== undefined && context.stdin.isTTY;
     const piped = isTyped ? {} : await valueOf(unread, context);
@@ -80,7 +81,7 @@ export const command: Command<"env", EnvResult> = {
     refuseTooLarge(functionName, wanted);
     const isNew = wanted["BACKEND_URL"] !== present["BACKEND_URL"];
     // Own code asks it in its own way.
-    const probe = isNew && isProbed && owner !== "own" ? await askBackend(wanted, context) : null;
+    const probe = isNew && isProbed && owner !== "own" ? await askBackend(wanted, context, shown) : null;
     warnOfConfig(changes, wanted, { backendUrl, variables: configured }, context);
     const { releaseEnvironment } = await import("../aws/release-variables.ts");
     const afterRollback = "waits" as const;
@@ -216,17 +217,18 @@ const stateOf = (
 
 /**
  * Asks the backend from this machine, the way the handler will call it. Throws a CliError (exit 1) where it
- * does not accept that: nothing was written then.
+ * does not accept that: nothing was written then. `shown` stands for an address that came unseen.
  */
 async function askBackend(
   wanted: Variables,
   { report, signal }: Pick<Context, "report" | "signal">,
+  shown: string | undefined,
 ): Promise<BackendProbe> {
   const { type } = defaultSettings();
   const client = { backendUrl: undefined, variables: {}, token: undefined, type, booking: undefined };
   const keys = signingKeysIn(wanted["SIGNING_KEYS"] ?? "", "the function's SIGNING_KEYS");
   const subject = subjectOf(client, wanted, keys);
-  report({ kind: "debug", message: `asking ${subject.backendUrl} from this machine` });
+  report({ kind: "debug", message: `asking ${shown ?? subject.backendUrl} from this machine` });
   const probe = await probeBackend(subject, { signal });
   if (probe.code === "reached") return probe;
   const { code, backendUrl, meaning } = probe;
@@ -234,7 +236,7 @@ async function askBackend(
   const fix = code === "keys-unknown" ? giveKeys(again) : probe.fix;
   throw new CliError(
     "backend-unusable",
-    `nothing was written: ${backendUrl}, as asked from this machine: ${meaning}`,
+    `nothing was written: ${shown ?? backendUrl}, as asked from this machine: ${meaning}`,
     {
       hint: [...partsOf(fix ?? ""), "; --no-probe writes it all the same"],
     },

@@ -5,6 +5,7 @@ import { signingKeysIn } from "../aws/signing-keys.ts";
 import type { Audience } from "../settings/table.ts";
 import { backendKeys, command as invocation, deployAgain } from "../errors/advice.ts";
 import { CliError } from "../errors/error.ts";
+import type { AccessKey } from "../files/local-key.ts";
 import { isReadByOthers } from "../files/trust.ts";
 import { appendTo, firstBytes, replaceFile, SECRET } from "../files/write.ts";
 import { callersAccount } from "../resources/account.ts";
@@ -23,46 +24,70 @@ const STDOUT = 1;
 /** Names and values, as they are given on. */
 type Outputs = Readonly<Record<string, string>>;
 
+/** Each value's name, and where it comes from; an undefined one is not there. */
+type Table<From> = Readonly<Record<string, (from: From) => string | undefined>>;
+
 /** Handler and kit take blanks between two keys, a line of a shell does not. */
-function keysIn(text = ""): Outputs {
-  const keys = signingKeysIn(text, "SIGNING_KEYS of the deployed function", [
+function keysIn({ signingKeys = "" }: Deployed): string | undefined {
+  const keys = signingKeysIn(signingKeys, "SIGNING_KEYS of the deployed function", [
     "give it new ones: ",
     deployAgain,
   ]);
-  return keys.length > 0 ? { SIGNING_KEYS: keys.join(",") } : {};
+  return keys.length > 0 ? keys.join(",") : undefined;
 }
 
-/** The values for one of those who need some, or for people: all but the keys. */
-const outputsFor: Readonly<Record<Audience | "people", (deployed: Deployed) => Outputs>> = {
-  frontend: ({ url }) => ({ VITE_WS_API_ENDPOINT: url }),
-  backend: ({ endpoint, signingKeys }) => ({
-    WEBSOCKET_API_ENDPOINT: endpoint,
-    ...keysIn(signingKeys),
-  }),
-  terraform: ({ apiId, endpoint, functionArn }) => ({
-    websocket_api_id: apiId,
-    websocket_api_endpoint: endpoint,
-    websocket_lambda_function_arn: functionArn,
-  }),
-  github: (deployed) => ({
-    websocket_url: deployed.url,
-    websocket_stage: deployed.stage,
-    ...outputsFor.terraform(deployed),
-  }),
-  dotenv: (deployed) => ({
-    ...outputsFor.frontend(deployed),
-    WEBSOCKET_API_ENDPOINT: deployed.endpoint,
-    WEBSOCKET_API_ID: deployed.apiId,
-    WEBSOCKET_STAGE: deployed.stage,
-    WEBSOCKET_LAMBDA_FUNCTION_ARN: deployed.functionArn,
-  }),
-  amplify: (deployed) => outputsFor.frontend(deployed),
-  people: ({ functionName, stage, region, ...deployed }) => ({
-    ...outputsFor.github({ functionName, stage, region, ...deployed }),
-    websocket_lambda_function_name: functionName,
-    region,
-  }),
+const frontend: Table<Deployed> = { VITE_WS_API_ENDPOINT: ({ url }) => url };
+const terraform: Table<Deployed> = {
+  websocket_api_id: ({ apiId }) => apiId,
+  websocket_api_endpoint: ({ endpoint }) => endpoint,
+  websocket_lambda_function_arn: ({ functionArn }) => functionArn,
 };
+const github: Table<Deployed> = {
+  websocket_url: ({ url }) => url,
+  websocket_stage: ({ stage }) => stage,
+  ...terraform,
+};
+
+/** The values for one of those who need some, or for people: all but the keys. */
+const outputsFor: Readonly<Record<Audience | "people", Table<Deployed>>> = {
+  frontend,
+  backend: { WEBSOCKET_API_ENDPOINT: ({ endpoint }) => endpoint, SIGNING_KEYS: keysIn },
+  terraform,
+  github,
+  dotenv: {
+    ...frontend,
+    WEBSOCKET_API_ENDPOINT: ({ endpoint }) => endpoint,
+    WEBSOCKET_API_ID: ({ apiId }) => apiId,
+    WEBSOCKET_STAGE: ({ stage }) => stage,
+    WEBSOCKET_LAMBDA_FUNCTION_ARN: ({ functionArn }) => functionArn,
+  },
+  amplify: frontend,
+  people: {
+    ...github,
+    websocket_lambda_function_name: ({ functionName }) => functionName,
+    region: ({ region }) => region,
+  },
+};
+
+/** The access to a local AWS. */
+interface Access extends AccessKey {
+  region: string;
+}
+
+/** What a backend pushes with at the local AWS: any SDK reads these variables (CONTRACT.md 6). */
+const accessOutputs: Table<Access> = {
+  AWS_ACCESS_KEY_ID: ({ accessKeyId }) => accessKeyId,
+  AWS_SECRET_ACCESS_KEY: ({ secretAccessKey }) => secretAccessKey,
+  AWS_DEFAULT_REGION: ({ region }) => region,
+};
+
+const valuesOf = <From>(outputs: Table<From>, from: From): Outputs =>
+  Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, valueFrom]) => {
+      const value = valueFrom(from);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 
 const linesOf =
   (line: (name: string, value: string) => string) =>
@@ -71,14 +96,8 @@ const linesOf =
       .map(([name, value]) => line(name, value))
       .join("\n");
 
-/** What a backend pushes with at the local AWS: any SDK reads these variables (CONTRACT.md 6). */
-async function localAccess({ lambda, region }: Aws): Promise<Outputs> {
-  const { accessKeyId, secretAccessKey } = await (await lambda.client()).config.credentials();
-  return {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_DEFAULT_REGION: region,
-  };
+async function localAccess({ lambda, region }: Aws): Promise<Access> {
+  return { ...(await (await lambda.client()).config.credentials()), region };
 }
 
 /** How the values are written for each of them; throws a CliError for a value that has no such form. */
@@ -127,9 +146,12 @@ export const command: Command<"outputs", OutputsResult> = {
     if (audience === "backend" && !deployed.signingKeys)
       await (await import("../aws/code-owner.ts")).tellOfDeploys(aws, functionName);
     if (audience === "backend") warnOfKeys(deployed, file, context);
-    const access = audience === "backend" && options.local ? await localAccess(aws) : {};
-    const values = { ...outputsFor[audience ?? "people"](deployed), ...access };
-    await handOver(values, { audience, file, githubOutput });
+    const access = audience === "backend" && options.local ? await localAccess(aws) : undefined;
+    const values = {
+      ...valuesOf(outputsFor[audience ?? "people"], deployed),
+      ...(access && valuesOf(accessOutputs, access)),
+    };
+    await handOver(values, { audience, file, githubOutput, access });
     const amplify = target && (await mergeInto({ ...target, write, account }, values, { ...context, aws }));
     const { signingKeys: _keys, ...facts } = deployed;
     const told = file === undefined ? values : masked(values);
@@ -207,9 +229,15 @@ async function handOver(
     audience,
     file,
     githubOutput,
-  }: { audience: Audience | undefined; file: string | undefined; githubOutput: string | undefined },
+    access,
+  }: {
+    audience: Audience | undefined;
+    file: string | undefined;
+    githubOutput: string | undefined;
+    access: Access | undefined;
+  },
 ): Promise<void> {
-  if (file !== undefined && audience !== undefined) await writeTo(file, audience, values);
+  if (file !== undefined && audience !== undefined) await writeTo(file, values, { audience, access });
   if (audience === "github" && githubOutput) await appendTo(githubOutput, `${forms.github(values)}\n`);
 }
 
@@ -231,22 +259,45 @@ function requireFiled(audience: Audience | undefined): void {
   });
 }
 
-/** A line of a file of values, of whichever audience. */
-const ownLine =
-  /^((VITE_WS|WEBSOCKET|websocket)_\w+|SIGNING_KEYS|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|DEFAULT_REGION)) *=/;
-
 /** More than values of this kind ever take. */
 const MOST_BYTES = 64 * 1024;
 
-/** Throws a CliError (exit 4) where a file holds something else than an audience's values. */
-async function writeTo(file: string, audience: Audience, values: Outputs): Promise<void> {
+/** Throws a CliError (exit 4) where a file holds something else than what this audience is given. */
+async function writeTo(
+  file: string,
+  values: Outputs,
+  { audience, access }: { audience: Audience; access: Access | undefined },
+): Promise<void> {
   const present = Buffer.from((await firstBytes(file, MOST_BYTES)) ?? []).toString();
-  const isOther = (line: string) => line !== "" && !ownLine.test(line);
-  if (present.length === MOST_BYTES || present.split("\n").some(isOther))
-    throw new CliError("file-kept", `${file} holds more than outputs writes, so it is not overwritten`, {
-      hint: "name another file with --out",
-    });
+  if (present.length === MOST_BYTES || !isOwn(present, { audience, access }))
+    throw new CliError(
+      "file-kept",
+      `${file} holds more than ${asTyped(audience, access)} writes, so it is not overwritten`,
+      { hint: "name another file with --out" },
+    );
   await replaceFile(file, `${forms[audience](values)}\n`, SECRET);
+}
+
+const asTyped = (audience: Audience, access: Access | undefined): string =>
+  `outputs --for ${audience}${access ? " --local" : ""}`;
+
+/**
+ * Whether a text has no lines but those that an audience is given. The names of AWS's variables hold
+ * the user's own credentials too: they are ours only beside the id of the local AWS's key.
+ */
+function isOwn(
+  present: string,
+  { audience, access }: { audience: Audience; access: Access | undefined },
+): boolean {
+  const lines = present.split("\n").filter((line) => line !== "");
+  const isNamedIn = (outputs: Table<never>, line: string) =>
+    Object.hasOwn(outputs, /^(\w+) ?=/.exec(line)?.[1] ?? "");
+  const others = lines.filter((line) => !isNamedIn(outputsFor[audience], line));
+  if (others.length === 0) return true;
+  if (!access || !others.every((line) => isNamedIn(accessOutputs, line))) return false;
+  const ids = others.filter((line) => line.startsWith("AWS_ACCESS_KEY_ID"));
+  const own = variableLine("AWS_ACCESS_KEY_ID", access.accessKeyId);
+  return ids.length > 0 && ids.every((line) => line === own);
 }
 
 type Asked = Pick<OptionsOf<"outputs">, "appId" | "branch" | "write">;

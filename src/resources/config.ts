@@ -123,12 +123,12 @@ export const noBackendUrl = (): CliError =>
 export function checkBackendUrl(
   { backendUrl, env, allowHttp }: Pick<Settings, "backendUrl" | "env" | "allowHttp">,
   report: Report,
+  shown = redactUrl(backendUrl ?? ""),
 ): void {
   if (!backendUrl) throw noBackendUrl();
   const { protocol, hostname } = new URL(backendUrl);
   if (protocol === "https:" || isPrivate(hostname) || allowHttp) return;
-  const message =
-    `${redactUrl(backendUrl)} is plain http to a public address: ` + "tokens and messages are not encrypted";
+  const message = `${shown} is plain http to a public address: tokens and messages are not encrypted`;
   if (isProduction(env))
     throw new CliError("plain-http", message, { hint: "use https, or pass --allow-http" });
   report({ kind: "warning", message, hint: "use https before this goes to production" });

@@ -22,6 +22,7 @@ import {
   someOf,
   text,
   wholeNumber,
+  writtenFile,
   boolean,
 } from "./value-types.ts";
 
@@ -552,7 +553,7 @@ const table = {
   out: {
     flag: "--out <file>",
     env: ["SHELFSHACK_OUT"],
-    type: text("a file"),
+    type: writtenFile,
     default: "websocket_proxy.zip",
     description: "the zip to write",
   },
@@ -906,7 +907,7 @@ const table = {
   report: {
     flag: "--report <file>",
     env: ["SHELFSHACK_REPORT"],
-    type: text("a file"),
+    type: writtenFile,
     description: "write an HTML page with the figures and charts",
   },
   sessionMinutes: {
@@ -993,14 +994,14 @@ const table = {
   backendFile: {
     flag: "--out <file>",
     env: ["SHELFSHACK_BACKEND_FILE"],
-    type: text("a file"),
+    type: writtenFile,
     default: "shelfshack_ws.py",
     description: "the Python file to write",
   },
   outputsFile: {
     flag: "--out <file>",
     env: ["SHELFSHACK_OUTPUTS_FILE"],
-    type: text("a file"),
+    type: writtenFile,
     description: "write the values to this file, which only you can read",
   },
   force: {

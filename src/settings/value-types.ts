@@ -51,6 +51,9 @@ export function text(expected = "some text", pattern = /\S/): FileType<string> {
   };
 }
 
+/** A file to be written. A lone `-` is stdout elsewhere, and would be a file of that name here. */
+export const writtenFile = text("a file; one that is named - is ./-", /^(?!-$)[^]*\S/);
+
 /** An option without a value; a variable says true, 1, yes or false, 0, no. */
 export const boolean: FileType<boolean> = {
   jsonSchema: { type: "boolean" },
@@ -353,6 +356,9 @@ const handlerVariables: Readonly<Record<string, { isRight(words: string): boolea
   },
 };
 
+/** The variables whose values are checked. */
+export const checkedVariables: readonly string[] = ["BACKEND_URL", ...Object.keys(handlerVariables)];
+
 const aVariableName = "expected a variable's name: two or more letters, digits and _, a letter first";
 const setItself = (by: string) => `expected another name: it is reserved, ${by} sets it itself`;
 /** An empty one is none for the handler. */
@@ -368,15 +374,16 @@ function handlerFault(name: string, words: string): string | undefined {
 /** Why a variable is refused, and what of it may be shown: its name, and its value if it is an address. */
 export interface RefusedVariable {
   fault: string;
-  shown: string;
+  name: string;
+  value?: string;
 }
 
 /** Why a person may not set a variable of this name; undefined where he may. */
 export function refusedVariable(name: string): RefusedVariable | undefined {
   // What stands in front of a `=` may be the most part of a key in base64.
-  if (!variableName.test(name)) return { fault: aVariableName, shown: JSON.stringify(redactWord(name)) };
-  if (reservedVariables.includes(name)) return { fault: setItself("Lambda"), shown: name };
-  if (name === "API_GATEWAY_ENDPOINT") return { fault: setItself("deploy"), shown: name };
+  if (!variableName.test(name)) return { fault: aVariableName, name: JSON.stringify(redactWord(name)) };
+  if (reservedVariables.includes(name)) return { fault: setItself("Lambda"), name };
+  if (name === "API_GATEWAY_ENDPOINT") return { fault: setItself("deploy"), name };
   return undefined;
 }
 
@@ -389,12 +396,12 @@ export function readVariable(name: string, words: string): { value: string } | R
   if (refused) return refused;
   if (name !== "BACKEND_URL") {
     const fault = handlerFault(name, words);
-    return fault === undefined ? { value: words } : { fault, shown: name };
+    return fault === undefined ? { value: words } : { fault, name };
   }
   const { success, output, issues } = v.safeParse(backendUrl.schema, words);
   if (success) return { value: output };
-  const shown = URL.canParse(words) ? redactUrl(words) : redactWord(redactUrl(words));
-  return { fault: issues[0].message, shown: `${name} is ${JSON.stringify(shown)}` };
+  const value = URL.canParse(words) ? redactUrl(words) : redactWord(redactUrl(words));
+  return { fault: issues[0].message, name, value };
 }
 
 /**

@@ -9,6 +9,7 @@ import {
 import { expect, onTestFinished, test } from "vitest";
 import { packageHandler } from "../../src/artifact/zip.ts";
 import { newSigningKey } from "../../src/contract/signature.ts";
+import { checkedVariables } from "../../src/settings/value-types.ts";
 import { acceptsUnknownConnections, startContractBackend } from "../support/contract-backend.ts";
 import { openFaultProxy, type Call } from "../support/fault-proxy.ts";
 import { openLocalAws } from "../support/local-aws.ts";
@@ -141,6 +142,47 @@ test.each(stdins)("a value from stdin is refused before any call: %s", async (_w
   const ended = await run(["env", "set", "LOG_LEVEL", "--json"], { env, input });
   expect([ended.code, errorCode(ended)]).toEqual([2, expected]);
   expect(ended.stdout + ended.stderr).not.toContain("canary");
+});
+
+/** What each variable with a rule of its own refuses, typed or piped by mistake. */
+const pasted: readonly [name: string, value: string][] = [
+  ["BACKEND_URL", "canary"],
+  ["BACKEND_URL", "https://canary:canary@host"],
+  ["BACKEND_URL", "https://host/canary?x"],
+  ["BACKEND_URL", "http://canary.example.com"],
+  ["SIGNING_KEYS", "canary"],
+  ["REGISTER_PATH", "canary"],
+  ["MESSAGE_PATH", "canary"],
+  ["DISCONNECT_PATH", "canary"],
+  ["BACKEND_TIMEOUT_MS", "canary"],
+  ["LOG_LEVEL", "canary"],
+];
+test.each(pasted)("%s: a wrong value that came unseen is in no error: %s", async (name, value) => {
+  const env = { AWS_ENDPOINT_URL: unreachable, AWS_REGION: "us-east-1" };
+  const ended = await run(["env", "set", name, "--env", "prod", "--debug"], { env, input: value });
+  const isPlainHttp = value.startsWith("http:");
+  expect([ended.code, ended.stdout]).toEqual([isPlainHttp ? 4 : 2, ""]);
+  expect(ended.stderr).toContain(name);
+  expect(ended.stderr).not.toContain("canary");
+});
+
+test("every variable that the handler reads has a wrong value above", () => {
+  expect([...new Set(pasted.map(([name]) => name))].toSorted()).toEqual(checkedVariables.toSorted());
+});
+
+test("on a terminal a value that was typed unseen is in no error", async (context) => {
+  needsTerminal(context);
+  const { env, variables } = await deployed();
+  const before = await variables();
+  for (const value of ["canary", `${unreachable}/canary`]) {
+    const asked = start(["env", "set", "BACKEND_URL", "--debug"], { env, columns: 80 });
+    await asked.says("BACKEND_URL (hidden): ");
+    asked.type(`${value}\r`);
+    const { code, stdout, stderr } = await asked.ended;
+    expect(code).toBe(value === "canary" ? 2 : 1);
+    expect(stdout + stderr).not.toContain("canary");
+  }
+  expect(await variables()).toEqual(before);
 });
 
 test("a variable without a value has it from stdin, whole but for the last line feed", async () => {

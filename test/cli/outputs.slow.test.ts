@@ -167,10 +167,14 @@ test("--out writes a file as a whole, for its owner alone, and nothing of the ke
   expect(JSON.parse(told.stdout)).toMatchObject({ file, values: { SIGNING_KEYS: "***" } });
   expect(JSON.parse(told.stdout).next[0].argv).toEqual([["test", "--local"]]);
 
-  // What it has written itself it writes again, for each that reads a file.
-  for (const audience of ["frontend", "terraform", "dotenv", "backend"])
-    for (const _time of ["over another's", "over its own"])
+  // What it has written itself it writes again, for each that reads a file; never another's.
+  for (const audience of ["frontend", "terraform", "dotenv", "backend"]) {
+    await rm(file);
+    for (const _time of ["anew", "over its own"])
       expect([audience, (await write("--for", audience)).code]).toEqual([audience, 0]);
+    const other = audience === "terraform" ? "frontend" : "terraform";
+    expect([other, (await write("--for", other)).code]).toEqual([other, 4]);
+  }
 
   // A command that fails empties nothing.
   expect((await write("--for", "backend", "--env", "other")).code).toBe(1);
@@ -188,6 +192,57 @@ test("--out writes a file as a whole, for its owner alone, and nothing of the ke
   expect([link.code, errorCode(link)]).toEqual([2, "file-unusable"]);
   expect(await readdir(folder)).toEqual(["backend.env"]);
 });
+
+test("--out leaves a file with a line that the audience is not given", async () => {
+  const { env, endpointUrl } = await deployed();
+  const folder = await mkdtemp(join(tmpdir(), "outputs-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "prod.env");
+  const local = (await run(["outputs", "--for", "backend"], { env })).stdout;
+  const credentials = (id: string) =>
+    `AWS_ACCESS_KEY_ID=${id}\nAWS_SECRET_ACCESS_KEY=mine\nAWS_DEFAULT_REGION=eu-west-1\n`;
+  const contents: readonly [text: string, audience: string][] = [
+    [credentials("AKIAIOSFODNN7EXAMPLE"), "backend"],
+    [`${local}${credentials("AKIAIOSFODNN7EXAMPLE")}`, "backend"],
+    [`${local}AWS_ACCESS_KEY_ID = AKIAIOSFODNN7EXAMPLE\n`, "backend"],
+    ["AWS_SECRET_ACCESS_KEY=mine\n", "backend"],
+    ["AWS_DEFAULT_REGION=eu-west-1\n", "backend"],
+    [`${local}AWS_SESSION_TOKEN=mine\n`, "backend"],
+    [credentials("local"), "frontend"],
+    [credentials("local"), "dotenv"],
+    ["VITE_WS_SENTRY_DSN=mine\n", "frontend"],
+    ["WEBSOCKET_SECRET=mine\n", "dotenv"],
+    ["WEBSOCKET_SECRET=mine\n", "backend"],
+    ["SIGNING_KEYS=mine\n", "frontend"],
+    ['websocket_domain = "mine"\n', "terraform"],
+    ["constructor=mine\n", "frontend"],
+  ];
+  for (const [text, audience] of contents) {
+    await writeFile(file, text);
+    const kept = await run(["outputs", "--for", audience, "--out", file, "--json"], { env });
+    expect([text, kept.code, errorCode(kept)]).toEqual([text, 4, "file-kept"]);
+    expect(await readFile(file, "utf8")).toBe(text);
+  }
+  // At AWS a backend is given no credentials: none of a file are its own.
+  await writeFile(file, local);
+  const credentialsToo = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
+  const kept = await run(["outputs", "--for", "backend", "--out", file, "--json"], {
+    env: { AWS_ENDPOINT_URL: endpointUrl, AWS_REGION: "us-east-1", ...credentialsToo },
+  });
+  expect([kept.code, errorCode(kept)]).toEqual([4, "file-kept"]);
+});
+
+test.each([["outputs", "--for", "backend"], ["package"], ["backend", "init"]])(
+  "%s %s %s: no file is named - by --out -",
+  async (...words) => {
+    const folder = await mkdtemp(join(tmpdir(), "outputs-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const refused = await run([...words.filter(Boolean), "--out", "-", "--json"], { cwd: folder });
+    expect([refused.code, errorCode(refused)]).toEqual([2, "value-invalid"]);
+    expect(JSON.parse(refused.stdout).error.message).toContain('--out is "-": expected a file');
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
 
 test("an unknown --for is wrong usage", async () => {
   const refused = await run(["outputs", "--for", "unknown", "--json"]);
