@@ -18,7 +18,11 @@ export interface Exclusion {
 
 const adopting = (part: string) => ({ hint: `leave ${part} out: adopting is done by a whole deploy` });
 
-/** What excludes each other. A new pair is a row. */
+/**
+ * What excludes each other. A new pair is a row, unless more would be written than was meant where one of
+ * them is left out (`--watch` and `--dry-run`, `--role-path` and the role of another owner): such a pair the
+ * command refuses, whatever its sources are.
+ */
 export const exclusions: readonly Exclusion[] = [
   {
     pair: ["local", "endpointUrl"],
@@ -39,10 +43,6 @@ export const exclusions: readonly Exclusion[] = [
   },
   // A folder and a zip are two codes for one function.
   { pair: ["source", "zip"], refusal: { hint: "name the folder or the zip" } },
-  { pair: ["roleArn", "rolePath"] },
-  { pair: ["roleArn", "permissionsBoundary"] },
-  { pair: ["watch", "dryRun"] },
-  { pair: ["watch", "only"] },
   { pair: ["script", "reconnect"] },
   { pair: ["expectStatus", "reconnect"] },
   { pair: ["clients", "reconnect"] },
