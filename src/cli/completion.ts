@@ -11,11 +11,6 @@ const PROGRAM = "shelfshack-ws";
 const ENVIRONMENTS = "completion environments";
 /** An error goes to stderr, whatever the user has set. */
 const QUIETLY = "SHELFSHACK_JSON=false";
-/**
- * Tab must not run what a folder brings along: neither npx, nor a path that is relative or npm's for a
- * project is asked, whatever the PATH says.
- */
-const OF_A_PROJECT = "*/node_modules/.bin/*";
 /** What the program's name stands for in a shell without a command of that name: what most projects have. */
 const BY_NPX = `npx --no-install ${PROGRAM}`;
 /** For bash and zsh; where the name is an alias, it is not taken for one behind `function`. */
@@ -82,13 +77,33 @@ function commandsIn(group: string): string[] {
   return commandNames.flatMap((name) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []));
 }
 
-/**
- * The script that teaches a shell this program's words; it asks the installed program for the environments
- * alone.
- */
-export const completionFor = (shell: CompletedShell): string => scripts[shell]();
+/** The absolute paths of Node and of the program that a script asks for environments. */
+export interface Asked {
+  node: string;
+  program: string;
+}
 
-const scripts: Readonly<Record<CompletedShell, () => string>> = { bash, zsh, fish };
+/**
+ * The script that teaches a shell this program's words. For the environments it asks the very program that
+ * printed it, by its path: no PATH and no current folder decides what Tab runs.
+ */
+export const completionFor = (shell: CompletedShell, asked: Asked): string => scripts[shell](asked);
+
+const scripts: Readonly<Record<CompletedShell, (asked: Asked) => string>> = { bash, zsh, fish };
+
+/** How a text is written as one word: in bash and zsh nothing within single quotes is read. */
+const quotedFor: Readonly<Record<CompletedShell, (text: string) => string>> = {
+  bash: (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`,
+  zsh: (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`,
+  fish: (text) => `'${text.replaceAll(/[\\']/g, String.raw`\$&`)}'`,
+};
+
+/** Prints the names of the environments; nothing where Node or the program is gone. */
+function askingIn(shell: CompletedShell, { node, program }: Asked): string {
+  const { [shell]: quoted } = quotedFor;
+  const isThere = shell === "fish" ? `test -x ${quoted(node)}; and` : `[[ -x ${quoted(node)} ]] &&`;
+  return `${isThere} ${QUIETLY} ${quoted(node)} ${quoted(program)} ${ENVIRONMENTS} 2>/dev/null`;
+}
 
 /** The lines of a `case` over the option before the word, for bash and zsh. */
 const operandCases = (line: (operand: Operand) => string): string[] =>
@@ -103,7 +118,7 @@ const commandCases = (line: (words: string) => string): string[] =>
         `    "${name === "" ? " " : ` ${name} `}"${name === "" ? "" : "*"}) ${line(words.join(" "))} ;;`,
     );
 
-function bash(): string {
+function bash(asked: Asked): string {
   const offered = (words: string) => `COMPREPLY=($(compgen -W "${words}" -- "$cur"))`;
   const operandLine = (operand: Operand): string => {
     if (operand === "environments") return `_shelfshack_ws_environments "$cur"`;
@@ -118,12 +133,10 @@ function bash(): string {
     named,
     // Names come from files of others: compgen -W and a $(…) without quotes would run or expand them.
     "_shelfshack_ws_environments() {",
-    "  local word program",
-    `  program=$(type -P ${PROGRAM})`,
-    `  [[ $program == /* && $program != ${OF_A_PROJECT} ]] || return 0`,
+    "  local word",
     "  while IFS= read -r word; do",
     `    [[ $word =~ ^[a-z][a-z0-9-]*$ && $word == "$1"* ]] && COMPREPLY+=("$word")`,
-    `  done < <(${QUIETLY} "$program" ${ENVIRONMENTS} 2>/dev/null)`,
+    `  done < <(${askingIn("bash", asked)})`,
     "  return 0",
     "}",
     "_shelfshack_ws_files() {",
@@ -161,7 +174,7 @@ function bash(): string {
   ]);
 }
 
-function zsh(): string {
+function zsh(asked: Asked): string {
   const operandLine = (operand: Operand): string => {
     if (operand === "environments") return "_shelfshack_ws_environments";
     if (operand === "file") return "_files";
@@ -173,9 +186,7 @@ function zsh(): string {
     `# After compinit: source <(${BY_NPX} completion zsh)`,
     named,
     "_shelfshack_ws_environments() {",
-    `  local program=$(whence -p ${PROGRAM})`,
-    `  [[ $program == /* && $program != ${OF_A_PROJECT} ]] || return 0`,
-    `  compadd -- \${(f)"$(${QUIETLY} $program ${ENVIRONMENTS} 2>/dev/null)"}`,
+    `  compadd -- \${(f)"$(${askingIn("zsh", asked)})"}`,
     "}",
     "_shelfshack_ws_list() {",
     "  local before=${words[CURRENT]#--*=}",
@@ -210,7 +221,7 @@ function zsh(): string {
   ]);
 }
 
-function fish(): string {
+function fish(asked: Asked): string {
   const operandWords = (operand: Operand | undefined): string => {
     if (operand === undefined) return "";
     if (operand === "environments") return " -x -a '(__shelfshack_ws_environments)'";
@@ -241,6 +252,9 @@ function fish(): string {
     `    ${BY_NPX} $argv`,
     "  end",
     "end",
+    "function __shelfshack_ws_environments",
+    `  ${askingIn("fish", asked)}`,
+    "end",
     ...fishFunctions,
     `${one} -f`,
     ...words,
@@ -249,14 +263,8 @@ function fish(): string {
   ]);
 }
 
-/** Which words stand before the one that is completed, the names behind `--env`, and what lists lack. */
+/** Which words stand before the one that is completed, and what lists lack. */
 const fishFunctions: readonly string[] = [
-  "function __shelfshack_ws_environments",
-  `  set -l program (command -s ${PROGRAM})`,
-  `  if string match -q -- '/*' $program; and not string match -q -- '${OF_A_PROJECT}' $program`,
-  `    ${QUIETLY} $program ${ENVIRONMENTS} 2>/dev/null`,
-  "  end",
-  "end",
   "function __shelfshack_ws_list",
   "  set -l current (commandline -ct | string replace -r -- '^--[^=]*=' '')",
   "  set -l before (string match -r -- '^.*,' \"$current\")",

@@ -1,37 +1,47 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeAll, expect, onTestFinished, test, type TestContext } from "vitest";
 import { commandNames } from "../../src/settings/commands.ts";
 import { steps } from "../../src/settings/table.ts";
-import { completionFor, shells, type CompletedShell } from "../../src/cli/completion.ts";
+import { completionFor, shells, type Asked, type CompletedShell } from "../../src/cli/completion.ts";
 import { errorCode, needsTerminal, run } from "../support/program.ts";
 
 const program = new URL("../../bin/shelfshack-ws.js", import.meta.url).pathname;
+/** What the script asks that the program prints. */
+const installed: Asked = { node: process.execPath, program: realpathSync(program) };
 const folder = mkdtempSync(join(tmpdir(), "completion-"));
 beforeAll(() => {
-  symlinkSync(program, join(folder, "shelfshack-ws"));
   const environments = { dev: {}, "dev-2": {}, prod: {} };
   writeFileSync(join(folder, "shelfshack-ws.config.json"), JSON.stringify({ environments }));
   return () => rmSync(folder, { recursive: true });
 });
 
 /** How each shell is asked what it offers behind a line; one word a line. */
-const asking: Readonly<Record<CompletedShell, (line: string) => [string, string[]]>> = {
-  bash: (line) => {
+const asking: Readonly<Record<CompletedShell, (line: string, asked: Asked) => [string, string[]]>> = {
+  bash: (line, asked) => {
     const words = line.replace("=", " = ").split(" ");
     const quoted = words.map((word) => `'${word}'`).join(" ");
     return [
       "bash",
       [
         "-c",
-        `${completionFor("bash")}\nCOMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; ` +
+        `${completionFor("bash", asked)}\nCOMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; ` +
           `_shelfshack_ws shelfshack-ws; printf '%s\\n' "\${COMPREPLY[@]}"`,
       ],
     ];
   },
-  zsh: (line) => {
+  zsh: (line, asked) => {
     const words = line
       .split(" ")
       .map((word) => `'${word}'`)
@@ -41,23 +51,34 @@ const asking: Readonly<Record<CompletedShell, (line: string) => [string, string[
       `compadd() { shift; for w in "$@"; do [[ $w == \${words[CURRENT]}* ]] && print -r -- $w; done; : }`;
     return [
       "zsh",
-      ["-f", "-c", `${stubs}\n${completionFor("zsh")}\nwords=(${words}); CURRENT=\${#words}\n_shelfshack_ws`],
+      [
+        "-f",
+        "-c",
+        `${stubs}\n${completionFor("zsh", asked)}\nwords=(${words}); CURRENT=\${#words}\n_shelfshack_ws`,
+      ],
     ];
   },
-  fish: (line) => ["fish", ["--no-config", "-c", `${completionFor("fish")}\ncomplete -C '${line}'`]],
+  fish: (line, asked) => [
+    "fish",
+    ["--no-config", "-c", `${completionFor("fish", asked)}\ncomplete -C '${line}'`],
+  ],
 };
 
 function offers(
   { skip }: TestContext,
   shell: CompletedShell,
   line: string,
-  { cwd = folder, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
+  {
+    cwd = folder,
+    env = {},
+    asked = installed,
+  }: { cwd?: string; env?: Record<string, string>; asked?: Asked } = {},
 ): string[] {
-  const [file, args] = asking[shell](line);
+  const [file, args] = asking[shell](line, asked);
   const { stdout, stderr, error } = spawnSync(file, args, {
     encoding: "utf8",
     cwd,
-    env: { PATH: `${folder}:${process.env["PATH"]}`, HOME: folder, ...env },
+    env: { PATH: process.env["PATH"], HOME: folder, ...env },
   });
   skip(error !== undefined, `${shell} is not installed`);
   expect(stderr).toBe("");
@@ -94,7 +115,7 @@ test.for(shells)(
     scriptAt(join(place, "npx"), 'echo "$@"');
     const { stdout, error } = spawnSync(
       shell,
-      ["-c", `${defining[shell]}\n${completionFor(shell)}\nshelfshack-ws status`],
+      ["-c", `${defining[shell]}\n${completionFor(shell, installed)}\nshelfshack-ws status`],
       {
         encoding: "utf8",
         env: { PATH: `${place}:${process.env["PATH"]}`, HOME: place },
@@ -118,32 +139,52 @@ function scriptAt(file: string, line: string): void {
   chmodSync(file, 0o755);
 }
 
-/** Where the code of a cloned folder stands, and what leads there. */
-const ofTheFolder: readonly [what: string, file: string, path: (folder: string) => string, word: string][] = [
-  ["through npx", "node_modules/.bin/shelfshack-ws", () => "", "shelfshack-ws"],
-  ["by its path", "node_modules/.bin/shelfshack-ws", () => "", "./node_modules/.bin/shelfshack-ws"],
-  [
-    "by a PATH of npm",
-    "node_modules/.bin/shelfshack-ws",
-    (at) => `${at}/node_modules/.bin:`,
-    "shelfshack-ws",
-  ],
-  ["by a relative PATH", "node_modules/.bin/shelfshack-ws", () => "node_modules/.bin:", "shelfshack-ws"],
-  ["by a PATH of the folder", "shelfshack-ws", () => ".:", "shelfshack-ws"],
-  ["by an empty PATH", "shelfshack-ws", () => ":", "shelfshack-ws"],
-  ["by a PATH below the folder", "bin/shelfshack-ws", () => "./bin:", "shelfshack-ws"],
+/** Where a cloned folder has its code, and the beginning of the PATH that leads there. */
+const ofTheFolder: readonly [what: string, place: string, path: (folder: string) => string][] = [
+  ["npm's", "node_modules/.bin", (at) => `${at}/node_modules/.bin`],
+  ["npm's with two slashes", "node_modules/.bin", (at) => `${at}/node_modules//.bin`],
+  ["npm's with a dot", "node_modules/.bin", (at) => `${at}/node_modules/./.bin`],
+  ["a link to npm's", "node_modules/.bin", (at) => `${at}/link`],
+  ["a relative one", "node_modules/.bin", () => "node_modules/.bin"],
+  ["the folder's", ".", () => "."],
+  ["an empty one", ".", () => ""],
+  ["one below the folder", "bin", () => "./bin"],
+  ["an absolute one", "bin", (at) => `${at}/bin`],
 ];
 test.for(shells.flatMap((shell) => ofTheFolder.map((row) => [shell, ...row] as const)))(
-  "%s runs no code of the current folder by Tab: %s",
-  ([shell, , file, path, word], context) => {
+  "%s runs no code of the current folder by Tab, whatever the PATH is: %s",
+  ([shell, , place, path], context) => {
     const clone = mkdtempSync(join(tmpdir(), "completion-"));
     context.onTestFinished(() => rmSync(clone, { recursive: true }));
-    scriptAt(join(clone, file), "touch ran; echo dev");
-    // What npx would do, without asking npm.
-    scriptAt(join(clone, "npx/npx"), "touch ran; echo dev");
-    const env = { PATH: `${path(clone)}${join(clone, "npx")}:${process.env["PATH"]}` };
-    expect(offers(context, shell, `${word} status --env `, { cwd: clone, env })).toEqual([]);
+    // The names of all that could be looked up.
+    for (const name of ["shelfshack-ws", "node", "npx", "env", "cat"])
+      scriptAt(join(clone, place, name), "touch ran; echo dev");
+    symlinkSync("node_modules/.bin", join(clone, "link"));
+    writeFileSync(join(clone, "shelfshack-ws.config.json"), JSON.stringify({ environments: { theirs: {} } }));
+    const env = { PATH: `${path(clone)}:${process.env["PATH"]}` };
+    for (const word of ["shelfshack-ws", "./node_modules/.bin/shelfshack-ws"])
+      expect(offers(context, shell, `${word} status --env `, { cwd: clone, env })).toEqual(["theirs"]);
     expect(readdirSync(clone)).not.toContain("ran");
+  },
+);
+
+test.for(shells)(
+  "%s asks by paths with any characters, and is silent where they are gone",
+  (shell, context) => {
+    const place = mkdtempSync(join(tmpdir(), "completion-"));
+    context.onTestFinished(() => rmSync(place, { recursive: true }));
+    const odd = join(place, `a b''c"$(touch ran)\`touch ran\`\\\\'\\\n$HOME!*;\\`);
+    const asked = { node: join(odd, "node"), program: join(odd, "shelfshack-ws.js") };
+    mkdirSync(odd);
+    symlinkSync(process.execPath, asked.node);
+    writeFileSync(asked.program, "console.log(process.argv.slice(2).join('-'))");
+    const offered = () => offers(context, shell, "shelfshack-ws status --env ", { cwd: place, asked });
+    expect(offered()).toEqual(["completion-environments"]);
+    rmSync(asked.program);
+    expect(offered()).toEqual([]);
+    rmSync(asked.node);
+    expect(offered()).toEqual([]);
+    expect(readdirSync(place)).not.toContain("ran");
   },
 );
 
@@ -191,7 +232,7 @@ test("completion prints a script, and the environments; another word is refused"
   for (const shell of shells)
     expect(await run(["completion", shell])).toEqual({
       code: 0,
-      stdout: `${completionFor(shell)}\n`,
+      stdout: `${completionFor(shell, installed)}\n`,
       stderr: "",
     });
   expect((await run(["completion", "environments"], { cwd: folder })).stdout).toBe("dev\ndev-2\nprod\n");
@@ -243,7 +284,7 @@ test("in a terminal bash inserts a file's name quoted", (context) => {
   writeFileSync(join(hostile, "c$(touch ran).json"), "");
   writeFileSync(
     join(hostile, "rc"),
-    `${completionFor("bash")}\nshelfshack-ws() { printf 'got [%s]\\n' "$3"; }\n`,
+    `${completionFor("bash", installed)}\nshelfshack-ws() { printf 'got [%s]\\n' "$3"; }\n`,
   );
   const spawned = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
   const { stdout } = spawnSync("python3", ["-c", spawned, "bash", "--rcfile", "rc", "-i"], {
