@@ -48,6 +48,18 @@ type CommandOf<Of, Name extends Operation<Of>> = Of[`${Name & string}Command` & 
   ? Command
   : never;
 
+/** An operation that this program sends, by AWS's name for it. */
+export type AnyOperation =
+  | Operation<typeof amplify>
+  | Operation<typeof apigateway>
+  | Operation<typeof apigatewayv2>
+  | Operation<typeof connections>
+  | Operation<typeof iam>
+  | Operation<typeof lambda>
+  | Operation<typeof logs>
+  | Operation<typeof metrics>
+  | Operation<typeof sts>;
+
 /** A service of AWS. */
 export interface Service<Of extends Sdk> {
   /** Calls an operation by AWS's name for it. Client and commands are loaded with the first call. */

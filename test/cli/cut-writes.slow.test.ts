@@ -6,6 +6,8 @@ import { run, start, type Ended, type Running } from "../support/program.ts";
 import { inventory, nothing, openTestStack } from "../support/stack.ts";
 
 const FunctionName = "shelfshack-websocket-proxy";
+/** An operation's name, which says nothing to people: DeleteFunction deletes a release as well. */
+const awsName = /\b(Add|Create|Delete|Publish|Put|Remove|Tag|Untag|Update)[A-Z]/;
 const AGAIN = "run the same command again to continue";
 
 /** The variables that clients are served with. */
@@ -65,6 +67,7 @@ test.for(writers)(
       // Where the last write was done the result is told.
       if (error) {
         expect(error.hint).toMatch(/^(done in this run|perhaps done): \w+/);
+        expect(error.hint).not.toMatch(awsName);
         expect(error.hint).toContain(advised);
         if (advised === AGAIN) expect((await run(words, { env: pointedAt(local.url) })).code).toBe(0);
       }
@@ -72,6 +75,26 @@ test.for(writers)(
     }
   },
 );
+
+test("D-29 a deploy that is cut as the alias moves: a release was deleted, not the function", async () => {
+  const local = await openLocalAws();
+  await (await openTestStack(local.url)).deploy();
+  for (const variable of ["SIZE=1", "SIZE=2"])
+    expect((await run(["env", "set", variable], { env: pointedAt(local.url) })).code).toBe(0);
+  const program: { running?: Running } = {};
+  const proxy = await openFaultProxy(local, ({ operation }) =>
+    /^PUT .*\/aliases\//.test(operation) ? { before: () => program.running?.signal("SIGINT") } : undefined,
+  );
+  const words = ["deploy", "--backend-url", "http://127.0.0.1:9", "--memory", "512", "--keep-releases", "2"];
+  program.running = start([...words, "--replace-code", "--json"], {
+    env: pointedAt(proxy.url),
+    input: null,
+  });
+  const { code, stdout } = await program.running.ended;
+  const { hint } = JSON.parse(stdout).error ?? {};
+  expect([code, hint]).toEqual([130, expect.stringContaining("old release deleted")]);
+  expect(hint).not.toMatch(awsName);
+});
 
 test.each([[["env", "set", "COLOUR=red"]], [["doctor", "--fix"]]])(
   "D-29 Ctrl-C before the first write of %j says that there was none",
