@@ -248,6 +248,15 @@ test.each([
   },
 );
 
+test("one that the local AWS ends while it starts has not failed", async () => {
+  const { runtime, text } = await runtimeOf();
+  const waiting = runtime.invoke(await functionOf("console.log('begun'); for (;;);"), "{}");
+  await until(() => text().includes("begun"));
+  await runtime.close();
+  expect(JSON.parse((await waiting).payload)).toMatchObject({ errorType: "Runtime.ExitError" });
+  expect(text()).not.toContain("INIT_REPORT");
+});
+
 test("a function that is not ready in time is ended", async () => {
   const { runtime, text } = await runtimeOf({ initLimitMs: 500 });
   const { payload } = await runtime.invoke(await functionOf("for (;;);"), "{}");

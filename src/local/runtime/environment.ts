@@ -86,6 +86,8 @@ export class Environment {
   #initLimit: NodeJS.Timeout | undefined;
   #initMs: number | undefined;
   #initReported = false;
+  /** Whether it is not needed any more. */
+  #isDone = false;
   #peakBytes = 0;
 
   constructor(launch: Launch) {
@@ -156,6 +158,7 @@ export class Environment {
 
   /** Ends the process; an event that it is working on gets `Runtime.ExitError`. */
   async end(): Promise<void> {
+    this.#isDone = true;
     this.#kill();
     await this.ended;
   }
@@ -328,7 +331,8 @@ export class Environment {
 
   #processEnded(failure: Failure): void {
     if (this.#state === "ended") return;
-    if (this.#initMs === undefined) this.startFailure ??= failure;
+    // One that is ended while it starts has not failed.
+    if (this.#initMs === undefined && !this.#isDone) this.startFailure ??= failure;
     this.#state = "ended";
     clearTimeout(this.#initLimit);
     killGroup(this.pid);
