@@ -24,8 +24,7 @@ const reads = [
 ] as const;
 type Writing = Exclude<AnyOperation, `${(typeof reads)[number]}${string}`>;
 
-const isWriting = (operation: string): operation is Writing =>
-  !reads.some((beginning) => operation.startsWith(beginning));
+const isWriting = (operation: string): boolean => !reads.some((beginning) => operation.startsWith(beginning));
 
 /** What each operation that writes has done, as a person reads it. */
 const written: Readonly<Record<Writing, string | ((input: object) => string)>> = {
@@ -75,8 +74,9 @@ const written: Readonly<Record<Writing, string | ((input: object) => string)>> =
   UpdateStage: "stage changed",
 };
 
-function wordsFor(operation: Writing, input: object): string {
-  const { [operation]: words } = written;
+/** A command that a caller has loaded by itself (`Service.send`) has only its name. */
+function wordsFor(operation: string, input: object): string {
+  const words = Object.hasOwn(written, operation) ? written[operation as Writing] : operation;
   return typeof words === "string" ? words : words(input);
 }
 
