@@ -639,6 +639,12 @@ const modes: readonly Mode[] = [
     breaks: (patient) => configure(patient, { variables: { SIGNING_KEYS: `whsec_${"A".repeat(43)}=` } }),
   },
   {
+    what: "a rotation has begun, and the backend does not have the new key",
+    says: "warning each-key: keys-unknown",
+    breaks: (patient) =>
+      configure(patient, { variables: { SIGNING_KEYS: `${newSigningKey()},${patient.key}` } }),
+  },
+  {
     what: "the backend refuses our Host header",
     says: "failed reachable: backend-host-refused",
     ill: { flaws: [hasAnotherHost] },
@@ -650,10 +656,13 @@ const modes: readonly Mode[] = [
   },
 ];
 
-test("a healthy stack has no cause to tell, and every check has judged but that of a task role", async () => {
+test("a healthy stack has no cause; all judge but what needs a task role or a second key", async () => {
   const lines = await examined(await openPatient());
   expect(causesIn(lines)).toEqual([]);
-  expect(lines.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual(["task-role"]);
+  expect(lines.filter(({ outcome }) => outcome !== "passed").map(({ id }) => id)).toEqual([
+    "each-key",
+    "task-role",
+  ]);
 });
 
 test.each(modes)("$what: $says", async ({ says, ill, breaks, asks, isFixed, repairs }) => {
