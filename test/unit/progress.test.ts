@@ -171,8 +171,10 @@ test("a screen is drawn in place of the last one, also where a narrower terminal
 
 test("nothing spins over what a person types, whatever is told meanwhile", async () => {
   const { stream, text } = streamWith({ isTTY: true, columns: 80 });
+  const moved = () => true;
+  const terminal = Object.assign(stream, { cursorTo: moved, clearLine: moved, moveCursor: moved });
   const progress = await showProgress(
-    writerFor(stream, undefined, () => undefined),
+    writerFor(terminal, undefined, () => undefined),
     { mode: "spinner", debug: false, resultOnScreen: true, resultLists: false, adviceText: String },
   );
   const step = (id: string): Progress => ({ kind: "started", id, title: `step ${id}` });
